@@ -1,0 +1,1 @@
+"""The agent under observation, its scripted model, its tools and their faults."""

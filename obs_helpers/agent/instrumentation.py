@@ -1,0 +1,185 @@
+"""The hooks that turn an agent's runs into spans, logs and metrics."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from opentelemetry.trace import SpanKind
+
+from obs_helpers import conventions as c
+from obs_helpers.agent.core import Agent, Hooks, Message, ModelReply, Result, Run, ToolCall
+from obs_helpers.agent.errors import classify
+from obs_helpers.safe_json import describe, dumps_list, jsonable
+from obs_helpers.signals.metrics import ModelLabels
+from obs_helpers.telemetry import Telemetry, current
+
+
+class Instrumentation(Hooks):
+    """Watches one agent and reports to one telemetry."""
+
+    def __init__(self, agent: Agent, telemetry: Telemetry) -> None:
+        """Report what `agent` does to `telemetry`."""
+        self.telemetry = telemetry
+        self._tracer, self._metrics = telemetry.tracer, telemetry.metrics
+        self._log = telemetry.logger(agent.name).bind()
+        self._seconds = telemetry.clock.monotonic
+        self._model = ModelLabels(agent.model.provider, agent.model.name)
+
+    # -- A run ------------------------------------------------------------------------
+
+    def before_run(self, run: Run) -> None:
+        """Open the run's span."""
+        attributes = {
+            c.OPERATION: c.INVOKE_AGENT,
+            c.AGENT_NAME: run.agent,
+            c.CONVERSATION_ID: run.session.id,
+        }
+        if run.session.user_id is not None:
+            attributes[c.USER_ID] = run.session.user_id
+        if self.telemetry.capture_content:
+            attributes[c.INPUT_MESSAGES] = _messages([{"role": "user", "content": run.query}])
+        self._begin(run, "run", f"{c.INVOKE_AGENT} {run.agent}", SpanKind.INTERNAL, attributes)
+        self._metrics.run_started(run.id, run.session.id)
+        self._log.debug("run started", session_id=run.session.id, query_length=len(run.query))
+
+    def after_run(self, run: Run, result: Result) -> None:
+        """Report a run that came to its end."""
+        took = self._took(run, "run")
+        self._metrics.run_finished(run.id, run.agent, took, None)
+        self._log.info(
+            "run finished",
+            session_id=run.session.id,
+            duration_s=round(took, 6),
+            steps=result.steps,
+            tool_calls=result.tool_calls,
+            tokens=result.token_count,
+        )
+        attributes: dict[str, Any] = {c.STEPS: result.steps}
+        if self.telemetry.capture_content:
+            reply = {"role": "assistant", "content": result.text}
+            attributes[c.OUTPUT_MESSAGES] = _messages([reply])
+        self._end(run, "run", attributes)
+
+    def on_run_error(self, run: Run, error: BaseException) -> None:
+        """Report a run that failed or was cancelled."""
+        took, category = self._took(run, "run"), classify(error).value
+        if category == "cancelled":
+            self._metrics.run_cancelled(run.id)
+            self._log.info("run cancelled", session_id=run.session.id)
+        else:
+            failure = (type(error).__qualname__, category)
+            self._metrics.run_finished(run.id, run.agent, took, failure)
+            self._log.error(
+                "run failed",
+                session_id=run.session.id,
+                duration_s=round(took, 6),
+                category=category,
+                exc_info=error,
+            )
+        self._end(run, "run", {c.STEPS: run.steps}, error)
+
+    # -- A model call -------------------------------------------------------------------
+
+    def before_model_call(self, run: Run, messages: Sequence[Message]) -> None:
+        """Open the model call's span."""
+        attributes = {
+            c.OPERATION: c.CHAT,
+            c.CONVERSATION_ID: run.session.id,
+            **self._model.call,
+        }
+        if self.telemetry.capture_content:
+            attributes[c.INPUT_MESSAGES] = _messages(messages)
+        name = f"{c.CHAT} {self._model.name}"
+        self._begin(run, "model", name, SpanKind.CLIENT, attributes)
+
+    def after_model_call(self, run: Run, reply: ModelReply) -> None:
+        """Report the reply, its tokens and its cost."""
+        usage, cost = reply.usage, reply.cost_usd
+        self._metrics.model_call(self._model, self._took(run, "model"), None)
+        tokens = (usage.input_tokens, usage.output_tokens)
+        self._metrics.usage(self._model, run.session.id, tokens, cost)
+        attributes: dict[str, Any] = {
+            c.RESPONSE_MODEL: self._model.name,
+            c.FINISH_REASONS: (reply.finish_reason,),
+            c.INPUT_TOKENS: usage.input_tokens,
+            c.OUTPUT_TOKENS: usage.output_tokens,
+            c.CACHED_TOKENS: usage.cached_tokens,
+            c.REASONING_TOKENS: usage.reasoning_tokens,
+        }
+        if cost is not None:
+            attributes[c.COST_USD] = float(cost)
+        if self.telemetry.capture_content:
+            message = {"role": "assistant", "content": reply.text, "tool_calls": reply.tool_calls}
+            attributes[c.OUTPUT_MESSAGES] = _messages([message])
+        self._end(run, "model", attributes)
+
+    def on_model_error(self, run: Run, error: BaseException) -> None:
+        """Report a model call that failed; the run decides whether that is an error."""
+        self._metrics.model_call(self._model, self._took(run, "model"), type(error).__qualname__)
+        self._log.warning("model call failed", session_id=run.session.id, error=describe(error))
+        self._end(run, "model", {}, error)
+
+    # -- A tool call ----------------------------------------------------------------------
+
+    def before_tool_call(self, run: Run, call: ToolCall) -> None:
+        """Open the tool call's span."""
+        attributes = {
+            c.OPERATION: c.EXECUTE_TOOL,
+            c.TOOL_NAME: call.name,
+            c.TOOL_CALL_ID: call.id,
+            c.CONVERSATION_ID: run.session.id,
+        }
+        if self.telemetry.capture_content:
+            attributes[c.TOOL_ARGUMENTS] = orjson.dumps(jsonable(dict(call.arguments))).decode()
+        self._begin(run, call.id, f"{c.EXECUTE_TOOL} {call.name}", SpanKind.INTERNAL, attributes)
+
+    def after_tool_call(self, run: Run, call: ToolCall, result: Any) -> None:
+        """Report what a tool returned: its size always, its content if captured."""
+        self._metrics.tool_call(call.name, self._took(run, call.id), None)
+        text = orjson.dumps(jsonable(result)).decode()
+        attributes: dict[str, Any] = {c.RESULT_SIZE: len(text)}
+        if self.telemetry.capture_content:
+            attributes[c.TOOL_RESULT] = text
+        self._log.debug("tool call finished", tool=call.name, result_size=len(text))
+        self._end(run, call.id, attributes)
+
+    def on_tool_error(self, run: Run, call: ToolCall, error: BaseException) -> None:
+        """Report a tool that failed; the model may still answer."""
+        self._metrics.tool_call(call.name, self._took(run, call.id), type(error).__qualname__)
+        self._log.warning("tool call failed", tool=call.name, error=describe(error))
+        self._end(run, call.id, {}, error)
+
+    # -- Spans ------------------------------------------------------------------------------
+
+    def _begin(
+        self, run: Run, key: str, name: str, kind: SpanKind, attributes: Mapping[str, Any]
+    ) -> None:
+        run.notes[key] = (self._seconds(), *self._tracer.begin(name, kind, attributes))
+
+    def _took(self, run: Run, key: str) -> float:
+        return self._seconds() - float(run.notes[key][0])
+
+    def _end(
+        self,
+        run: Run,
+        key: str,
+        attributes: Mapping[str, Any],
+        error: BaseException | None = None,
+    ) -> None:
+        _, span, token = run.notes.pop(key)
+        span.set_attributes(attributes)
+        self._tracer.end(span, token, error)
+
+
+def _messages(messages: Sequence[Message]) -> str:
+    return dumps_list(list(messages)) or "[]"
+
+
+def instrument(agent: Agent, telemetry: Telemetry | None = None) -> Agent:
+    """Watch `agent` and report to `telemetry` (default: the current one).
+
+    Called again it replaces the watcher, so that no run is reported twice.
+    """
+    agent.hooks[:] = [hooks for hooks in agent.hooks if not isinstance(hooks, Instrumentation)]
+    agent.hooks.append(Instrumentation(agent, telemetry or current()))
+    return agent

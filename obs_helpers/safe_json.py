@@ -1,0 +1,120 @@
+"""JSON that takes anything and shows what it had to change."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+MAX_TEXT = 8_192
+"""Characters kept of one text value; more is cut and marked."""
+MAX_ITEMS = 200
+"""Entries kept of one list or dict."""
+MAX_DEPTH = 8
+"""Levels kept of nested values."""
+MAX_VALUES = 5_000
+"""Values kept in all: a list that holds itself ten times at each level is finite too."""
+
+_PLAIN = (int, bool, type(None))
+
+
+def dumps(event: Mapping[str, Any]) -> bytes:
+    """Render `event` as one line of JSON, whatever is in it.
+
+    NaN and infinity become text. Long text, long lists, deep and circular values are
+    cut, with a mark. Other objects are written as their `repr`.
+    """
+    if all(map(_is_plain, event.values())):
+        try:
+            return orjson.dumps(event)
+        except TypeError:  # lone surrogates, integers beyond 64 bits, keys that are no text
+            pass
+    return orjson.dumps(jsonable(event))
+
+
+def jsonable(value: Any) -> Any:
+    """Return a copy of `value` made of what JSON knows, with every change visible."""
+    return _Copy().of(value, 0)
+
+
+def dumps_list(values: list[Any]) -> str | None:
+    """Render a list as JSON text, None if it is empty."""
+    return orjson.dumps(jsonable(values)).decode() if values else None
+
+
+def describe(error: BaseException) -> str:
+    """Return `Type: message` of an exception, at most 500 characters."""
+    try:
+        return f"{type(error).__name__}: {error}"[:500]
+    except Exception:
+        return f"{type(error).__name__}: its message cannot be read"
+
+
+def text_of(value: object) -> str:
+    """Return the `repr` of `value` (ISO format for dates), or a note that it raised."""
+    try:
+        return str(value.isoformat()) if hasattr(value, "isoformat") else repr(value)
+    except Exception as error:
+        return f"[{type(value).__name__}: repr raised {type(error).__name__}]"
+
+
+def _is_plain(value: object) -> bool:
+    kind = type(value)
+    if kind is str:
+        return len(value) <= MAX_TEXT  # type: ignore[arg-type]
+    if kind is float:
+        return math.isfinite(value)  # type: ignore[arg-type]
+    if kind is list:  # such as the finish reasons of a model call
+        return len(value) < 9 and all(type(v) is str and len(v) < 99 for v in value)  # type: ignore[arg-type,attr-defined]
+    return kind in _PLAIN
+
+
+class _Copy:
+    def __init__(self) -> None:
+        self.values = 0
+
+    def of(self, value: Any, depth: int) -> Any:
+        self.values += 1
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, str):
+            return _cut(value)
+        if isinstance(value, int):
+            return int(value) if -(2**63) <= value < 2**64 else _cut(text_of(value))
+        if isinstance(value, float):
+            return float(value) if math.isfinite(value) else str(value)
+        if isinstance(value, Mapping):
+            return self._mapping(value, depth)
+        if isinstance(value, list | tuple | set | frozenset):
+            return self._list(list(value), depth)
+        return _cut(text_of(value))
+
+    def _list(self, value: list[Any], depth: int) -> Any:
+        kept = value[: self._room(depth)]
+        if value and not kept:
+            return f"[list of {len(value)}, not shown]"
+        more = len(value) - len(kept)
+        return [self.of(item, depth + 1) for item in kept] + [f"[{more} more]"] * bool(more)
+
+    def _mapping(self, value: Mapping[Any, Any], depth: int) -> Any:
+        kept = list(value.items())[: self._room(depth)]
+        if value and not kept:
+            return f"[dict of {len(value)}, not shown]"
+        out: dict[str, Any] = {}
+        for key, item in kept:
+            name = _cut(key if isinstance(key, str) else text_of(key))
+            while name in out:
+                name += "_"
+            out[name] = self.of(item, depth + 1)
+        if len(value) > len(kept):
+            out["[more]"] = len(value) - len(kept)
+        return out
+
+    def _room(self, depth: int) -> int:
+        return MAX_ITEMS if depth < MAX_DEPTH and self.values < MAX_VALUES else 0
+
+
+def _cut(value: str) -> str:
+    if len(value) > MAX_TEXT:
+        value = f"{value[:MAX_TEXT]}[{len(value) - MAX_TEXT} more characters]"
+    return value.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,57 @@
+"""The tables of the telemetry store: what a question can be about."""
+
+from collections.abc import Mapping
+
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "spans": {
+        "trace_id": "VARCHAR",
+        "span_id": "VARCHAR",
+        "parent_id": "VARCHAR",
+        "name": "VARCHAR",
+        "kind": "VARCHAR",
+        "service": "VARCHAR",
+        "start_time": "TIMESTAMP",
+        "end_time": "TIMESTAMP",
+        "duration_s": "DOUBLE",
+        "status": "VARCHAR",
+        "status_message": "VARCHAR",
+        "operation": "VARCHAR",
+        "error_type": "VARCHAR",
+        "agent": "VARCHAR",
+        "session_id": "VARCHAR",
+        "model": "VARCHAR",
+        "tool": "VARCHAR",
+        "input_tokens": "BIGINT",
+        "output_tokens": "BIGINT",
+        "cached_tokens": "BIGINT",
+        "reasoning_tokens": "BIGINT",
+        "cost_usd": "DECIMAL(18, 9)",
+        "attributes": "JSON",
+        "events": "JSON",
+        "links": "JSON",
+    },
+    "logs": {
+        "time": "TIMESTAMP",
+        "level": "VARCHAR",
+        "logger": "VARCHAR",
+        "event": "VARCHAR",
+        "trace_id": "VARCHAR",
+        "span_id": "VARCHAR",
+        "fields": "JSON",
+    },
+    "metric_points": {
+        "time": "TIMESTAMP",
+        "since": "TIMESTAMP",
+        "name": "VARCHAR",
+        "unit": "VARCHAR",
+        "kind": "VARCHAR",
+        "labels": "JSON",
+        "value": "DOUBLE",
+        "count": "BIGINT",
+        "sum": "DOUBLE",
+        "bounds": "DOUBLE[]",
+        "bucket_counts": "BIGINT[]",
+        "exemplar_trace_ids": "VARCHAR[]",
+    },
+}
+"""Tables, columns and types. All times are UTC. `status` is RUNNING until a span ends."""

@@ -1,0 +1,263 @@
+"""Structured logs: structlog events, one JSON object a line.
+
+A log call never raises and never tears a line. Whatever JSON cannot hold is written
+as text, whatever was cut or renamed shows that it was.
+"""
+
+import logging
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, MutableMapping
+from datetime import UTC, datetime, timedelta
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+from structlog.processors import ExceptionRenderer
+from structlog.tracebacks import ExceptionDictTransformer
+
+from obs_helpers.clock import NS_PER_S, Clock, SystemClock
+from obs_helpers.conventions import ENVELOPE
+from obs_helpers.safe_json import dumps
+
+Line = bytes
+Sink = Callable[[Line], None]
+Event = MutableMapping[str, Any]
+
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+
+
+class Output:
+    """Where every logger of this process writes; `configure` changes its content.
+
+    structlog's loggers keep the first output they see, so there is one, for good.
+    """
+
+    def __init__(self) -> None:
+        self.processors: list[Any] = []
+        self.level = LEVELS["info"]
+        self.sinks: tuple[Sink, ...] = ()
+        self.errors = 0
+
+    def write(self, line: Line) -> None:
+        """Hand the line to every sink; a sink that fails harms nobody else."""
+        for sink in self.sinks:
+            try:
+                sink(line)
+            except Exception:
+                self.errors += 1
+
+
+OUTPUT = Output()
+
+
+class EventLogger(structlog.BoundLoggerBase):
+    """structlog's bound logger, with calls that accept any field name and never raise."""
+
+    def debug(self, event: object, /, *args: object, **fields: Any) -> None:
+        """Log details that only a developer needs."""
+        self._emit("debug", event, args, fields)
+
+    def info(self, event: object, /, *args: object, **fields: Any) -> None:
+        """Log what happened in the normal course of work."""
+        self._emit("info", event, args, fields)
+
+    def warning(self, event: object, /, *args: object, **fields: Any) -> None:
+        """Log what was handled but should not be normal, such as spent retries."""
+        self._emit("warning", event, args, fields)
+
+    def error(self, event: object, /, *args: object, **fields: Any) -> None:
+        """Log a request that failed."""
+        self._emit("error", event, args, fields)
+
+    def critical(self, event: object, /, *args: object, **fields: Any) -> None:
+        """Log what stops the whole service."""
+        self._emit("critical", event, args, fields)
+
+    def exception(self, event: object, /, *args: object, **fields: Any) -> None:
+        """Log an error with the exception that is being handled."""
+        self._emit("error", event, args, {"exc_info": True, **fields})
+
+    def _emit(
+        self, level: str, event: object, args: tuple[object, ...], fields: dict[str, Any]
+    ) -> None:
+        output: Output = self._logger
+        if LEVELS[level] < output.level:
+            return
+        if "event" in fields:
+            fields["event_"] = fields.pop("event")
+        try:
+            text = str(event)
+            try:
+                text = text % args if args else text
+            except (TypeError, ValueError):
+                fields["args_"] = args
+            (line,), _ = self._process_event(level, text, fields)
+        except Exception as error:
+            output.errors += 1
+            line = dumps({"level": level, "event": str(event)[:200], "log_error": repr(error)})
+        output.write(line)
+
+
+def get_logger(name: str) -> Any:
+    """Return a structlog logger whose lines carry `logger: name`."""
+    return structlog.get_logger(logger_name=name)
+
+
+class StructuredLogger:
+    """The course outline's logger: one call per action of the agent."""
+
+    def __init__(self, name: str) -> None:
+        """Log under `name`."""
+        self.logger = get_logger(name)
+
+    def log_agent_action(self, action: str, /, **kwargs: Any) -> None:
+        """Log `action` at level info with the keywords as fields.
+
+        Never raises. A field named like one of the logger's own (`level`, `event`,
+        `timestamp` …) is kept under that name with an underscore added.
+        """
+        self.logger.info(action, **kwargs)
+
+
+# -- Configuration ----------------------------------------------------------------------
+
+
+def configure(
+    *,
+    clock: Clock | None = None,
+    level: str = "info",
+    sinks: tuple[Sink, ...] = (),
+    current_ids: Callable[[], tuple[str, str] | None] = lambda: None,
+    redact: Callable[[Any], Any] | None = None,
+) -> None:
+    """Point all loggers, also those in use already, at `sinks`.
+
+    Args:
+        clock: Gives the timestamps.
+        level: Events below it are dropped first thing.
+        sinks: Each gets every line as bytes, without the newline.
+        current_ids: Returns trace and span id of the active span, if there is one.
+        redact: Gets the event before it is rendered and returns a cleaned copy.
+    """
+    exceptions = ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+    chain = [
+        structlog.contextvars.merge_contextvars,
+        exceptions,
+        _envelope(clock or SystemClock(), current_ids),
+        *([lambda _, __, event: redact(event)] if redact else []),
+        _render,
+    ]
+    OUTPUT.processors[:] = chain
+    OUTPUT.level = LEVELS[level]
+    OUTPUT.sinks = sinks
+    structlog.configure(
+        processors=OUTPUT.processors,
+        wrapper_class=EventLogger,
+        logger_factory=lambda *_: OUTPUT,
+        cache_logger_on_first_use=True,
+    )
+
+
+def reset() -> None:
+    """Take our configuration back; loggers that are still in use write nowhere."""
+    OUTPUT.sinks = ()
+    structlog.reset_defaults()
+
+
+def _envelope(clock: Clock, current_ids: Callable[[], tuple[str, str] | None]) -> Any:
+    iso = _iso_clock(clock)
+
+    def add(_: object, level: str, event: Event) -> Event:
+        ids = current_ids()
+        line: Event = {
+            "timestamp": iso(),
+            "level": level,
+            "logger": event.pop("logger_name", "root"),
+            "event": event.pop("event"),
+        }
+        if ids is not None:
+            line["trace_id"], line["span_id"] = ids
+        for name, value in event.items():
+            line[f"{name}_" if name in ENVELOPE else name] = value
+        return line
+
+    return add
+
+
+def _iso_clock(clock: Clock) -> Callable[[], str]:
+    """Return a function that tells the time in ISO 8601, UTC, to the microsecond."""
+    time_ns, cached = clock.time_ns, (0, "")
+
+    def iso() -> str:
+        nonlocal cached
+        seconds, ns = divmod(time_ns(), NS_PER_S)
+        if seconds != cached[0]:
+            cached = (seconds, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)))
+        return f"{cached[1]}.{ns // 1000:06d}Z"
+
+    return iso
+
+
+def _render(_: object, __: str, event: Event) -> tuple[tuple[Line], dict[str, Any]]:
+    return (dumps(event),), {}
+
+
+# -- Sinks ------------------------------------------------------------------------------
+
+
+def console(line: Line) -> None:
+    """Print the line where the calling cell prints."""
+    sys.stdout.write(line.decode() + "\n")
+
+
+def rotating_file(path: Path, max_bytes: int, backups: int) -> tuple[Sink, Callable[[], None]]:
+    """Write lines to `path`, renamed to `path.1` … when full; for one process only.
+
+    Returns the sink and the function that closes the file.
+    """
+    handler = RotatingFileHandler(
+        path, maxBytes=max_bytes, backupCount=backups, encoding="utf-8", delay=True
+    )
+
+    def write(line: Line) -> None:
+        handler.handle(logging.LogRecord("obs", 20, "", 0, line.decode(), None, None))
+
+    return write, handler.close
+
+
+class LineBuffer:
+    """Keeps lines until the store takes them, and counts what found no room."""
+
+    table = "logs"
+
+    def __init__(self, limit: int = 100_000) -> None:
+        """Hold `limit` lines at the most."""
+        self.limit, self.dropped = limit, 0
+        self._lines: deque[Line] = deque()
+
+    def write(self, line: Line) -> None:
+        """Keep the line, or count it as dropped."""
+        if len(self._lines) >= self.limit:
+            self.dropped += 1
+        else:
+            self._lines.append(line)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def drain(self) -> list[tuple[Any, ...]]:
+        """Return and forget what is kept, as rows of the store's `logs`."""
+        return [_row(orjson.loads(self._lines.popleft())) for _ in range(len(self._lines))]
+
+
+def _row(event: dict[str, Any]) -> tuple[Any, ...]:
+    time_us = (datetime.fromisoformat(event.pop("timestamp")) - _EPOCH) // _MICROSECOND
+    known = [event.pop(name, None) for name in ENVELOPE[1:]]
+    return (time_us, *known, orjson.dumps(event).decode())
+
+
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)

@@ -1,0 +1,285 @@
+"""The embedded telemetry store: spans, logs and metric points in DuckDB.
+
+Whoever makes telemetry attaches a source. The store takes what the sources hold, a
+batch at a time and column by column, and answers questions in SQL. It is bounded: when
+a table is full, its oldest rows go, and are counted.
+"""
+
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import duckdb
+
+from obs_helpers.schema import TABLES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = tuple[Any, ...]
+
+_QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+_ORDER = {"spans": "start_time", "logs": "time", "metric_points": "time"}
+
+
+class StoreError(Exception):
+    """The store cannot do what was asked; the message says what to do instead."""
+
+
+class Source(Protocol):
+    """Where the store takes rows from."""
+
+    table: str
+    dropped: int
+
+    def drain(self) -> list[Row]:
+        """Return the rows made since the last call, in the order of the columns."""
+        ...
+
+
+class Store:
+    """Telemetry in DuckDB: in memory, or in one file that this process owns."""
+
+    def __init__(self, path: str | Path = ":memory:", max_rows: int = 1_000_000) -> None:
+        """Open or create the store at `path`; each table holds `max_rows` at the most.
+
+        Raises:
+            StoreError: the file is no store, is damaged, or another process has it open.
+                It is left as it is.
+        """
+        self.path, self.max_rows = str(path), max_rows
+        self.evicted = dict.fromkeys(TABLES, 0)
+        self._refused = dict.fromkeys(TABLES, 0)
+        self._sources: list[Source] = []
+        self._lock = threading.RLock()
+        self._running: list[str] = []
+        self._con = _connect(self.path)
+        self._rows = {table: self._count(table) for table in TABLES}
+
+    def attach(self, source: Source) -> None:
+        """Take rows from `source` at each flush."""
+        self._sources.append(source)
+
+    def detach_all(self) -> None:
+        """Take what the sources still hold, then forget them."""
+        self.flush()
+        self._sources.clear()
+
+    def flush(self) -> None:
+        """Take everything the sources hold. After this it survives the process (file)."""
+        with self._lock:
+            for source in self._sources:
+                self._take(source)
+
+    def append(self, table: str, rows: Sequence[Row]) -> None:
+        """Insert `rows`, whose values stand in the order of the table's columns.
+
+        Raises:
+            StoreError: a row has too few or too many values; nothing is inserted.
+        """
+        if not rows:
+            return
+        columns = TABLES[table]
+        if any(len(row) != len(columns) for row in rows):
+            msg = f"{table!r} has {len(columns)} columns: {', '.join(columns)}; a row differs"
+            raise StoreError(msg)
+        with self._lock:
+            values = [list(column) for column in zip(*rows, strict=True)]
+            self._do(_INSERT[table], values)
+            self._rows[table] += len(rows)
+            if self._rows[table] > self.max_rows:
+                self._evict(table)
+
+    def sql(self, query: str, params: Sequence[Any] = ()) -> "pd.DataFrame":
+        """Answer one question; what was recorded until now is in the answer.
+
+        The engine refuses to write, to read files and to load extensions.
+
+        Raises:
+            StoreError: DuckDB's own message for a query that it cannot or must not run.
+        """
+        frame: pd.DataFrame = self._ask(query, params).df()
+        return frame
+
+    def rows(self, query: str, params: Sequence[Any] = ()) -> list[Row]:
+        """Answer one question with plain tuples; as `sql` otherwise."""
+        return self._ask(query, params).fetchall()
+
+    def _ask(self, query: str, params: Sequence[Any]) -> duckdb.DuckDBPyConnection:
+        self.flush()
+        cursor = self._con.cursor()
+        try:
+            kinds = [statement.type for statement in cursor.extract_statements(query)]
+            if len(kinds) != 1 or kinds[0] not in _QUESTIONS:
+                msg = f"the store answers one SELECT at a time and changes nothing: {query!r}"
+                raise StoreError(msg)
+            cursor.execute("BEGIN TRANSACTION READ ONLY").fetchall()
+            return cursor.execute(query, list(params))
+        except duckdb.Error as error:
+            raise StoreError(str(error)) from None
+
+    def stats(self) -> "pd.DataFrame":
+        """Return rows held, evicted, and dropped (no room, or a wrong type), per table."""
+        import pandas as pd
+
+        self.flush()
+        dropped = dict(self._refused)
+        for source in self._sources:
+            dropped[source.table] += source.dropped
+        rows = [(table, self._rows[table], self.evicted[table], dropped[table]) for table in TABLES]
+        return pd.DataFrame(rows, columns=["table", "rows", "evicted", "dropped"])
+
+    def forget_before(self, limit: datetime) -> None:
+        """Delete what is older than `limit` (retention); it counts as evicted."""
+        moment = limit.replace(tzinfo=None)
+        with self._lock:
+            for table, column in _ORDER.items():
+                self._delete(table, f"{column} < ?", [moment])
+
+    def save(self, folder: str | Path) -> None:
+        """Write each table to `folder` as Parquet, for other tools to read."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with duckdb.connect() as writer:
+            for table in TABLES:
+                writer.register("frame", self.sql(f"FROM {table}"))
+                target = str(folder / f"{table}.parquet").replace("'", "''")
+                writer.execute(f"COPY ({_typed(table)}) TO '{target}' (FORMAT parquet)")
+
+    @classmethod
+    def load(cls, folder: str | Path, max_rows: int = 1_000_000) -> "Store":
+        """Return an in-memory store with what `save` wrote.
+
+        Raises:
+            StoreError: a file is missing or is not what `save` writes.
+        """
+        store = cls(max_rows=max_rows)
+        for table, columns in TABLES.items():
+            file = Path(folder) / f"{table}.parquet"
+            try:
+                with duckdb.connect() as reader:
+                    frame = reader.execute(
+                        f"SELECT {', '.join(columns)} FROM read_parquet(?)", [str(file)]
+                    ).df()
+            except duckdb.Error as error:
+                msg = f"{file} is not a saved table {table!r}: {error}"
+                raise StoreError(msg) from None
+            store._insert_frame(table, frame)
+        return store
+
+    def close(self) -> None:
+        """Flush and close; a file can then be opened elsewhere."""
+        with self._lock:
+            self.detach_all()
+            self._con.close()
+
+    def _take(self, source: Source) -> None:
+        rows = source.drain()
+        provisional = source.running() if isinstance(source, _Provisional) else []
+        if self._running:
+            self._do(
+                "DELETE FROM spans WHERE end_time IS NULL AND span_id IN "
+                "(SELECT unnest(?::VARCHAR[]))",
+                [self._running],
+            )
+            self._rows["spans"] -= len(self._running)
+        if source.table == "spans":
+            self._running = [row[1] for row in provisional]
+        self._append_what_fits(source.table, [*rows, *provisional])
+
+    def _append_what_fits(self, table: str, rows: list[Row]) -> None:
+        """Insert all rows but those that DuckDB refuses, a text where a number belongs."""
+        try:
+            self.append(table, rows)
+        except duckdb.Error:
+            if len(rows) == 1:
+                self._refused[table] += 1
+                return
+            middle = len(rows) // 2
+            self._append_what_fits(table, rows[:middle])
+            self._append_what_fits(table, rows[middle:])
+
+    def _evict(self, table: str) -> None:
+        # A tenth more than needed, so that not every batch has to delete.
+        spare = self._rows[table] - self.max_rows + self.max_rows // 10
+        column = _ORDER[table]
+        self._delete(
+            table, f"rowid IN (SELECT rowid FROM {table} ORDER BY {column} LIMIT ?)", [spare]
+        )
+
+    def _delete(self, table: str, condition: str, params: list[Any]) -> None:
+        self._do(f"DELETE FROM {table} WHERE {condition}", params)
+        before, self._rows[table] = self._rows[table], self._count(table)
+        self.evicted[table] += before - self._rows[table]
+
+    def _count(self, table: str) -> int:
+        return int(self._do(f"SELECT count(*) FROM {table}")[0][0])
+
+    def _do(self, statement: str, params: Sequence[Any] = ()) -> list[Row]:
+        # Fetched to the end: DuckDB 2 starts nothing new before that.
+        return self._con.execute(statement, params).fetchall()
+
+    def _insert_frame(self, table: str, frame: "pd.DataFrame") -> None:
+        with self._lock:
+            self._con.register("frame", frame)
+            self._do(f"INSERT INTO {table} {_typed(table)}")
+            self._con.unregister("frame")
+            self._rows[table] += len(frame)
+            if self._rows[table] > self.max_rows:
+                self._evict(table)
+
+
+@runtime_checkable
+class _Provisional(Protocol):
+    def running(self) -> list[Row]: ...
+
+
+def _typed(table: str) -> str:
+    """Return the query that gives a column without any value its type back."""
+    columns = ", ".join(f"{name}::{kind} AS {name}" for name, kind in TABLES[table].items())
+    return f"SELECT {columns} FROM frame"
+
+
+_SETUP = (
+    *(
+        f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(map(' '.join, columns.items()))})"
+        for table, columns in TABLES.items()
+    ),
+    *(f"SELECT {', '.join(columns)} FROM {table} LIMIT 0" for table, columns in TABLES.items()),
+    "SET TimeZone = 'UTC'",
+    # From here on: no files but its own, no extensions, none of the caller's variables.
+    "SET enable_external_access = false",
+    "SET python_enable_replacements = false",
+    "SET lock_configuration = true",
+)
+
+
+def _connect(path: str) -> duckdb.DuckDBPyConnection:
+    try:
+        con = duckdb.connect(path)
+        for statement in _SETUP:
+            con.execute(statement).fetchall()
+    except duckdb.Error as error:
+        msg = (
+            f"cannot open {path!r} as a telemetry store, and left it as it is: {error}. "
+            "If another process has it open, end that process. If it is damaged or is "
+            "something else, move it away and start again, or give another path."
+        )
+        raise StoreError(msg) from None
+    return con
+
+
+def _insert(table: str) -> str:
+    """Return an INSERT that takes one list per column: far faster than row by row."""
+    values = [
+        "make_timestamp(unnest(?::BIGINT[]))"
+        if kind == "TIMESTAMP"
+        else f"unnest(?::{'DOUBLE' if kind.startswith('DECIMAL') else kind}[])"
+        for kind in TABLES[table].values()
+    ]
+    return f"INSERT INTO {table} SELECT {', '.join(values)}"
+
+
+_INSERT = {table: _insert(table) for table in TABLES}
