@@ -15,6 +15,7 @@ from obs_helpers.agent.instrumentation import instrument
 from obs_helpers.agent.traffic import BAD_DAY, Incident, replay, travel_desk
 from obs_helpers.clock import Chance, SystemClock, VirtualClock
 from obs_helpers.insight.debugging import get_trace, print_trace_tree
+from obs_helpers.insight.quantiles import histogram_quantile
 from obs_helpers.insight.targets import TARGETS, scorecard
 from obs_helpers.signals.logs import StructuredLogger, get_logger
 from obs_helpers.signals.metrics import Recorder
@@ -56,6 +57,7 @@ __all__ = [
     "current",
     "get_logger",
     "get_trace",
+    "histogram_quantile",
     "instrument",
     "metrics",
     "print_trace_tree",

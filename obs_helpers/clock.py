@@ -93,7 +93,7 @@ class VirtualClock:
         if start.tzinfo is None:
             msg = f"start={start!r} has no time zone; add tzinfo=UTC"
             raise ValueError(msg)
-        self._start_ns = self._now_ns = int(start.timestamp()) * NS_PER_S
+        self._start_ns = self._now_ns = round(start.timestamp() * 1e6) * 1000
         self._order = itertools.count()
         self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
         self._timers: list[tuple[int, int, int, Callable[[], None]]] = []
@@ -111,13 +111,14 @@ class VirtualClock:
     async def sleep(self, seconds: float) -> None:
         """Sleep in simulated time; other coroutines on this clock go on."""
         loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._sleepers.clear()  # left behind by a loop that is gone
+            self._loop = loop
+            loop.call_soon(self._pass)
         wake: asyncio.Future[None] = loop.create_future()
         due = self._now_ns + max(0, round(seconds * NS_PER_S))
         heapq.heappush(self._sleepers, (due, next(self._order), wake))
         self._quiet_passes = 0
-        if self._loop is not loop:
-            self._loop = loop
-            loop.call_soon(self._pass)
         await wake
 
     def advance(self, seconds: float) -> None:
@@ -127,24 +128,26 @@ class VirtualClock:
     def every(self, seconds: float, action: Callable[[], None]) -> Callable[[], None]:
         """Call `action` each time simulated time passes another `seconds`."""
         period = round(seconds * NS_PER_S)
-        timer = (self._now_ns + period, next(self._order), period, action)
-        heapq.heappush(self._timers, timer)
+        number = next(self._order)
+        heapq.heappush(self._timers, (self._now_ns + period, number, period, action))
 
         def stop() -> None:
-            self._timers = [t for t in self._timers if t[3] is not action]
+            self._timers = [t for t in self._timers if t[1] != number]
             heapq.heapify(self._timers)
 
         return stop
 
     def _pass(self) -> None:
         self._quiet_passes += 1
-        if self._all_asleep():
-            self._wake_next()
-            self._quiet_passes = 0
-        if self._sleepers and self._loop is not None:
-            self._loop.call_soon(self._pass)
-        else:
-            self._loop = None
+        try:
+            if self._all_asleep():
+                self._wake_next()
+                self._quiet_passes = 0
+        finally:  # an action that raises must not stop the time
+            if self._sleepers and self._loop is not None:
+                self._loop.call_soon(self._pass)
+            else:
+                self._loop = None
 
     def _all_asleep(self) -> bool:
         # A task that wakes up takes several passes of the loop to reach its next sleep,

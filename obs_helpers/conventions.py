@@ -71,6 +71,11 @@ SPAN_COLUMNS: Final = {
 TOKEN_TYPE: Final = "gen_ai.token.type"
 CATEGORY: Final = "category"
 """The course outline's label for the kind of an error."""
+CATEGORIES: Final = (
+    *("api_error", "tool_error", "validation_error", "timeout", "rate_limit"),
+    *("step_limit", "cancelled"),
+)
+"""Values of `category`: the outline's five, then those that agents need besides."""
 OUTCOME: Final = "outcome"
 
 # -- Log records ------------------------------------------------------------------------

@@ -59,6 +59,18 @@ class Options:
         _require(self.level in LEVELS, "level", self.level, f"one of {', '.join(LEVELS)}")
         share = self.sampling
         _require(_is_number(share) and 0 <= share <= 1, "sampling", share, "a share from 0 to 1")
+        for name in ("console", "capture_content"):
+            value = getattr(self, name)
+            _require(isinstance(value, bool), name, value, "True or False")
+        wanted = self.redact
+        _require(
+            isinstance(wanted, bool | Redactor), "redact", wanted, "True, False or a Redactor"
+        )
+        file = self.file
+        _require(
+            file is None or (Path(file).absolute().parent.is_dir() and not Path(file).is_dir()),
+            "file", file, "a file in a folder that is there",
+        )  # fmt: skip
         for name in ("file_bytes", "file_backups", "max_rows"):
             value = getattr(self, name)
             _require(isinstance(value, int) and value > 0, name, value, "a whole number above 0")
@@ -68,10 +80,13 @@ class Options:
             "collect_s", collect, "seconds above 0",
         )  # fmt: skip
         port = self.prometheus_port
-        _require(port is None or 0 <= port <= 65535, "prometheus_port", port, "a port, 0 to 65535")
+        _require(
+            port is None or (isinstance(port, int) and 0 <= port <= 65535),
+            "prometheus_port", port, "a port, 0 to 65535",
+        )  # fmt: skip
         otlp = self.otlp
         _require(
-            otlp is None or otlp.startswith(("http://", "https://")),
+            otlp is None or str(otlp).startswith(("http://", "https://")),
             "otlp", otlp, "an address such as 'http://localhost:4318'",
         )  # fmt: skip
         keep = self.retention

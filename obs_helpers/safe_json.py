@@ -1,7 +1,7 @@
 """JSON that takes anything and shows what it had to change."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import orjson
@@ -24,9 +24,10 @@ def dumps(event: Mapping[str, Any]) -> bytes:
     NaN and infinity become text. Long text, long lists, deep and circular values are
     cut, with a mark. Other objects are written as their `repr`.
     """
-    if all(map(_is_plain, event.values())):
+    if len(event) <= MAX_ITEMS and all(map(_is_plain, event.values())):
         try:
-            return orjson.dumps(event)
+            if max(map(len, event), default=0) <= MAX_TEXT:
+                return orjson.dumps(event)
         except TypeError:  # lone surrogates, integers beyond 64 bits, keys that are no text
             pass
     return orjson.dumps(jsonable(event))
@@ -48,6 +49,13 @@ def describe(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}"[:500]
     except Exception:
         return f"{type(error).__name__}: its message cannot be read"
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """Return `name`, with as many underscores added as it takes to be new."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def text_of(value: object) -> str:
@@ -75,6 +83,12 @@ class _Copy:
 
     def of(self, value: Any, depth: int) -> Any:
         self.values += 1
+        try:
+            return self._of(value, depth)
+        except Exception as error:  # a container, or a number, that does not let itself be read
+            return f"[{type(value).__name__}: reading raised {type(error).__name__}]"
+
+    def _of(self, value: Any, depth: int) -> Any:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, str):
@@ -103,11 +117,9 @@ class _Copy:
         out: dict[str, Any] = {}
         for key, item in kept:
             name = _cut(key if isinstance(key, str) else text_of(key))
-            while name in out:
-                name += "_"
-            out[name] = self.of(item, depth + 1)
+            out[free_name(name, out)] = self.of(item, depth + 1)
         if len(value) > len(kept):
-            out["[more]"] = len(value) - len(kept)
+            out[free_name("[more]", out)] = len(value) - len(kept)
         return out
 
     def _room(self, depth: int) -> int:

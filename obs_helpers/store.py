@@ -7,7 +7,7 @@ a table is full, its oldest rows go, and are counted.
 
 import threading
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -66,6 +66,7 @@ class Store:
         """Take what the sources still hold, then forget them."""
         self.flush()
         self._sources.clear()
+        self._running.clear()  # their owner is gone: they stay as they are
 
     def flush(self) -> None:
         """Take everything the sources hold. After this it survives the process (file)."""
@@ -108,9 +109,9 @@ class Store:
         return self._ask(query, params).fetchall()
 
     def _ask(self, query: str, params: Sequence[Any]) -> duckdb.DuckDBPyConnection:
-        self.flush()
-        cursor = self._con.cursor()
         try:
+            self.flush()
+            cursor = self._con.cursor()
             kinds = [statement.type for statement in cursor.extract_statements(query)]
             if len(kinds) != 1 or kinds[0] not in _QUESTIONS:
                 msg = f"the store answers one SELECT at a time and changes nothing: {query!r}"
@@ -132,8 +133,11 @@ class Store:
         return pd.DataFrame(rows, columns=["table", "rows", "evicted", "dropped"])
 
     def forget_before(self, limit: datetime) -> None:
-        """Delete what is older than `limit` (retention); it counts as evicted."""
-        moment = limit.replace(tzinfo=None)
+        """Delete what is older than `limit`, UTC unless it says otherwise (retention).
+
+        It counts as evicted.
+        """
+        moment = limit.astimezone(UTC).replace(tzinfo=None) if limit.tzinfo else limit
         with self._lock:
             for table, column in _ORDER.items():
                 self._delete(table, f"{column} < ?", [moment])
@@ -150,24 +154,29 @@ class Store:
 
     @classmethod
     def load(cls, folder: str | Path, max_rows: int = 1_000_000) -> "Store":
-        """Return an in-memory store with what `save` wrote.
+        """Return an in-memory store with what `save` wrote; raises as `add` does."""
+        store = cls(max_rows=max_rows)
+        store.add(folder)
+        return store
+
+    def add(self, folder: str | Path) -> None:
+        """Add what the store of another process wrote with `save`.
 
         Raises:
             StoreError: a file is missing or is not what `save` writes.
         """
-        store = cls(max_rows=max_rows)
-        for table, columns in TABLES.items():
+        frames = {}
+        for table in TABLES:
             file = Path(folder) / f"{table}.parquet"
+            question = _typed(table, "read_parquet(?)")
             try:
                 with duckdb.connect() as reader:
-                    frame = reader.execute(
-                        f"SELECT {', '.join(columns)} FROM read_parquet(?)", [str(file)]
-                    ).df()
+                    frames[table] = reader.execute(question, [str(file)]).df()
             except duckdb.Error as error:
                 msg = f"{file} is not a saved table {table!r}: {error}"
                 raise StoreError(msg) from None
-            store._insert_frame(table, frame)
-        return store
+        for table, frame in frames.items():
+            self._insert_frame(table, frame)
 
     def close(self) -> None:
         """Flush and close; a file can then be opened elsewhere."""
@@ -176,24 +185,40 @@ class Store:
             self._con.close()
 
     def _take(self, source: Source) -> None:
+        running = source.running() if isinstance(source, _Provisional) else []
         rows = source.drain()
-        provisional = source.running() if isinstance(source, _Provisional) else []
-        if self._running:
-            self._do(
+        ended = {row[1] for row in rows}
+        rows += (running := [row for row in running if row[1] not in ended])
+        if not rows and not self._running:
+            return
+        try:
+            self._do("BEGIN")  # nobody sees, no crash leaves, a span without its row
+            self._replace(source, rows)
+            self._do("COMMIT")
+        except Exception:
+            self._do("ROLLBACK")
+            self._rows[source.table] = self._count(source.table)
+            self._replace(source, [])
+            self._append_what_fits(source.table, rows)
+        if isinstance(source, _Provisional):
+            self._running = [row[1] for row in running]
+
+    def _replace(self, source: Source, rows: list[Row]) -> None:
+        """Append `rows`; those of the spans that were running go."""
+        if isinstance(source, _Provisional) and self._running:
+            gone = self._do(
                 "DELETE FROM spans WHERE end_time IS NULL AND span_id IN "
                 "(SELECT unnest(?::VARCHAR[]))",
                 [self._running],
             )
-            self._rows["spans"] -= len(self._running)
-        if source.table == "spans":
-            self._running = [row[1] for row in provisional]
-        self._append_what_fits(source.table, [*rows, *provisional])
+            self._rows["spans"] -= gone[0][0]
+        self.append(source.table, rows)
 
     def _append_what_fits(self, table: str, rows: list[Row]) -> None:
         """Insert all rows but those that DuckDB refuses, a text where a number belongs."""
         try:
             self.append(table, rows)
-        except duckdb.Error:
+        except Exception:  # DuckDB 1 has no exception of its own for a lone surrogate
             if len(rows) == 1:
                 self._refused[table] += 1
                 return
@@ -236,18 +261,22 @@ class _Provisional(Protocol):
     def running(self) -> list[Row]: ...
 
 
-def _typed(table: str) -> str:
+def _typed(table: str, source: str = "frame") -> str:
     """Return the query that gives a column without any value its type back."""
     columns = ", ".join(f"{name}::{kind} AS {name}" for name, kind in TABLES[table].items())
-    return f"SELECT {columns} FROM frame"
+    return f"SELECT {columns} FROM {source}"
 
 
 _SETUP = (
+    "BEGIN",
+    "SELECT error('it holds tables of something else') FROM (SELECT list(table_name) AS found "
+    "FROM duckdb_tables()) WHERE len(found) > 0 AND NOT list_contains(found, 'spans')",
     *(
         f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(map(' '.join, columns.items()))})"
         for table, columns in TABLES.items()
     ),
     *(f"SELECT {', '.join(columns)} FROM {table} LIMIT 0" for table, columns in TABLES.items()),
+    "COMMIT",
     "SET TimeZone = 'UTC'",
     # From here on: no files but its own, no extensions, none of the caller's variables.
     "SET enable_external_access = false",
@@ -257,11 +286,14 @@ _SETUP = (
 
 
 def _connect(path: str) -> duckdb.DuckDBPyConnection:
+    con = None
     try:
         con = duckdb.connect(path)
         for statement in _SETUP:
             con.execute(statement).fetchall()
     except duckdb.Error as error:
+        if con is not None:
+            con.close()
         msg = (
             f"cannot open {path!r} as a telemetry store, and left it as it is: {error}. "
             "If another process has it open, end that process. If it is damaged or is "

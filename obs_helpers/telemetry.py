@@ -40,10 +40,14 @@ class Telemetry:
             else Store(options.store, options.max_rows)
         )
         self._closers: list[Callable[[], object]] = []
-        self._make_traces()
-        self._make_metrics()
-        self._make_logs()
-        self._schedule()
+        try:
+            self._make_traces()
+            self._make_metrics()
+            self._make_logs()
+            self._schedule()
+        except BaseException:
+            self._close()
+            raise
         self.running = True
 
     @property
@@ -71,20 +75,25 @@ class Telemetry:
     def shutdown(self) -> None:
         """Write what is left, stop everything, give back what was global; idempotent.
 
-        A store in memory can still be read. One in a file is closed.
+        A store in memory can still be read, and so can one that `start` was given. A
+        file that `start` opened is closed.
         """
         if not self.running:
             return
         self.running = False
-        self.flush()
-        self._undo_globals()
+        try:
+            self.metrics.close_idle_sessions(idle_s=0)
+            self.flush()
+        finally:
+            self._undo_globals()
+            self._close()
+
+    def _close(self) -> None:
         for close in reversed(self._closers):
             with contextlib.suppress(Exception):
                 close()
-        self.tracer_provider.shutdown()
-        self.meter_provider.shutdown()
         self.store.detach_all()
-        if self.store.path != ":memory:":
+        if self.store is not self.options.store and self.store.path != ":memory:":
             self.store.close()
 
     def __repr__(self) -> str:
@@ -102,6 +111,7 @@ class Telemetry:
         self.tracer_provider = traces.make_provider(
             options.service, Chance(options.seed), options.sampling
         )
+        self._closers.append(self.tracer_provider.shutdown)
         self._spans = spans.SpanBuffer(self.redact)
         self.tracer_provider.add_span_processor(self._spans)
         self.store.attach(self._spans)
@@ -118,15 +128,16 @@ class Telemetry:
         self._points = PeriodicExportingMetricReader(buffer, export_interval_millis=math.inf)
         self.store.attach(buffer)
         readers: list[MetricReader] = [self._points]
-        if options.otlp:
-            readers.append(PeriodicExportingMetricReader(exporters.otlp_metrics(options.otlp)))
         if options.prometheus_port is not None:
             reader, self.prometheus_url, close = exporters.prometheus(options.prometheus_port)
             readers.append(reader)
             self._closers.append(close)
+        if options.otlp:
+            readers.append(PeriodicExportingMetricReader(exporters.otlp_metrics(options.otlp)))
         # The second names cost time at each measurement: only for those who see them.
         outside = len(readers) > 1
         self.meter_provider = points.make_provider(options.service, readers, outside)
+        self._closers.append(self.meter_provider.shutdown)
         self.metrics = metrics.AgentMetrics(self.meter_provider, self.clock)
 
     def _make_logs(self) -> None:

@@ -35,6 +35,7 @@ _FLIGHT = re.compile(rf"flight from ({_CITY}) to ({_CITY})")
 _CURRENCY = re.compile(r"([\d.]+) ([A-Z]{3}) (?:to|in) ([A-Z]{3})")
 _POLICY = re.compile(r"policy .*?(hotel|flight|meal)")
 
+SMALL_TALK = "I can help with weather, flights, currencies and the travel policy."
 SORRY = "Sorry, I cannot help with that right now."
 
 
@@ -102,9 +103,11 @@ class ScriptedModel:
                 ToolCall(f"{run.id}-call-{run.tool_calls + n}", name, arguments)
                 for n, (name, arguments) in enumerate(wanted, 1)
             )
-            return ("", calls) if calls else (_small_talk(run.query), ())
+            return ("", calls) if calls else (SMALL_TALK, ())
+        asked = {call.id: call for m in messages for call in m.get("tool_calls", ())}
         results = [m for m in messages[_last_user(messages) :] if m["role"] == "tool"]
-        return " ".join(_sentence(message["name"], message["content"]) for message in results), ()
+        sentences = [_sentence(asked[m["tool_call_id"]], m["content"]) for m in results]
+        return " ".join(dict.fromkeys(sentences)), ()
 
 
 def _wanted(query: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -120,21 +123,18 @@ def _wanted(query: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "search_policy", {"topic": match[1]}
 
 
-def _sentence(tool: str, content: dict[str, Any]) -> str:
-    if "error" in content:
+def _sentence(call: ToolCall, found: dict[str, Any]) -> str:
+    """Say what a tool found. Where it found nothing, make something up, as models do."""
+    if "error" in found:
         return SORRY
-    if tool == "get_weather":
-        place, sky = content.get("location", "that city"), content.get("sky", "pleasant")
-        return f"Tomorrow in {place}: {sky}, {content.get('celsius', 20)} °C."
-    if tool == "find_flights":
-        return f"Flight {content.get('flight', 'XA1')} costs {content.get('usd', 99)} USD."
-    if tool == "convert_currency":
-        return f"That makes {content.get('amount', 100)}."
-    return str(content.get("policy", "The policy allows it."))
-
-
-def _small_talk(query: str) -> str:
-    return "I can help with weather, flights, currencies and the travel policy."
+    if call.name == "get_weather":
+        sky, celsius = found.get("sky", "pleasant"), found.get("celsius", 20)
+        return f"Tomorrow in {call.arguments['location']}: {sky}, {celsius} °C."
+    if call.name == "find_flights":
+        return f"Flight {found.get('flight', 'XA1')} costs {found.get('usd', 99)} USD."
+    if call.name == "convert_currency":
+        return f"That makes {found.get('amount', 100)} {call.arguments['target']}."
+    return str(found.get("policy", "The policy allows it."))
 
 
 def _last_user(messages: Sequence[Message]) -> int:

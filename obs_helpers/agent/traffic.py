@@ -43,6 +43,7 @@ BAD_DAY = (
     Incident("loop", 0.20, 20.0, 20.5),
 )
 """The day of the lesson: two per cent of tool errors all day, and six incidents."""
+_MYSTERY = {"tool_error": 1.0}
 
 
 @dataclass(slots=True)
@@ -57,10 +58,14 @@ class Day:
     incidents: Sequence[Incident] = field(default=(), repr=False)
 
 
-def travel_desk(clock: Clock, seed: int | None = 4) -> tuple[Agent, Faults]:
-    """Return the course's agent, and the switches for what can go wrong with it."""
+def travel_desk(clock: Clock, seed: int | None = 4, mystery: bool = False) -> tuple[Agent, Faults]:
+    """Return the course's agent, and the switches for what can go wrong with it.
+
+    With `mystery` something is wrong with it already: find out what.
+    """
     chance = Chance(seed)
     faults = Faults(chance)
+    faults.rates = dict(_MYSTERY) if mystery else {}
     model = ScriptedModel(clock, chance, faults)
     return Agent(model, TravelTools(clock, chance, faults).all(), name="travel-desk"), faults
 
@@ -74,11 +79,12 @@ async def replay(
     per_minute: float = 5,
     incidents: Sequence[Incident] = (),
     seed: int = 4,
+    progress: bool = True,
 ) -> Day:
     """Send users to `agent` for `hours` of virtual time; returns when the last is served.
 
     Requests arrive by a daily curve, `per_minute` on average, at times that depend on
-    `seed` alone. A bar on stderr shows the progress when it takes over a second.
+    `seed` alone. With `progress` a bar appears on stderr when it takes over a second.
     """
     chance = Chance(seed)
     start_ns = clock.time_ns()
@@ -88,7 +94,7 @@ async def replay(
     open_requests: set[asyncio.Task[None]] = set()
     switches = [asyncio.create_task(_switch(faults, clock, i)) for i in incidents]
     arrivals = list(_arrivals(chance, hours, per_minute))
-    for at_s in tqdm(arrivals, "replaying", delay=1, leave=False):
+    for at_s in tqdm(arrivals, "replaying", delay=1, leave=False, disable=not progress):
         await clock.sleep(at_s - (clock.time_ns() - start_ns) / NS_PER_S)
         session, query = users.next()
         task = asyncio.create_task(_serve(agent, query, session, users, day))

@@ -48,7 +48,7 @@ class Trace:
 _QUERY = """
     SELECT span_id, parent_id, name, start_time, duration_s, status, status_message,
            attributes
-    FROM spans WHERE trace_id = ? ORDER BY start_time, span_id
+    FROM spans WHERE trace_id = ? ORDER BY start_time, end_time NULLS LAST, span_id
 """
 
 
@@ -76,29 +76,33 @@ def get_trace(trace_id: str, store: Store | None = None) -> Trace:
 def _link(rows: list[tuple[Any, ...]]) -> list[SpanNode]:
     nodes: dict[str, SpanNode] = {}
     for span_id, parent_id, name, start, duration_s, status, message, attributes in rows:
+        known = orjson.loads(attributes or "{}")
         nodes[span_id] = SpanNode(
-            span_id, parent_id, name, start, duration_s, status, message, orjson.loads(attributes)
+            span_id, parent_id, name or "", start, duration_s, status, message, known
         )
-    roots = []
+    cut, roots = _on_cycles(nodes), []
     for node in nodes.values():
         parent = nodes.get(node.parent_id or "")
-        if parent is None or _is_above(node, parent, nodes):
+        if parent is None or node.span_id in cut:
             roots.append(node)
         else:
             parent.children.append(node)
     return roots
 
 
-def _is_above(node: SpanNode, parent: SpanNode, nodes: dict[str, SpanNode]) -> bool:
-    """Tell whether `node` is an ancestor of its own parent: broken data must not hang us."""
-    seen = {node.span_id}
-    above: SpanNode | None = parent
-    while above is not None:
-        if above.span_id in seen:
-            return above is node or above.span_id == node.span_id
-        seen.add(above.span_id)
-        above = nodes.get(above.parent_id or "")
-    return False
+def _on_cycles(nodes: dict[str, SpanNode]) -> set[str]:
+    """Return the spans that are their own ancestors: broken data must not hang us."""
+    seen: set[str] = set()
+    cut: set[str] = set()
+    for start in nodes:
+        path, here = [], start
+        while here in nodes and here not in seen:
+            seen.add(here)
+            path.append(here)
+            here = nodes[here].parent_id or ""
+        if here in path:
+            cut.update(path[path.index(here) :])
+    return cut
 
 
 def print_trace_tree(trace: Trace | str) -> None:

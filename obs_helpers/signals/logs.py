@@ -84,7 +84,10 @@ class EventLogger(structlog.BoundLoggerBase):
     def _emit(
         self, level: str, event: object, args: tuple[object, ...], fields: dict[str, Any]
     ) -> None:
-        output: Output = self._logger
+        output = self._logger
+        if not isinstance(output, Output):  # wrapped by somebody else, with a chain of theirs
+            self._proxy_to_logger(level, str(event), *args, **fields)
+            return
         if LEVELS[level] < output.level:
             return
         if "event" in fields:

@@ -145,6 +145,17 @@ class AgentMetrics:
         limit = self._monotonic() - 3600.0
         return sum(1 for session in self._sessions.values() if session.last_seen > limit)
 
+    def expect(self, agent: str) -> None:
+        """Let the counters of an agent start at 0.
+
+        A counter that first appears at 1 has not risen for whoever reads rates: the
+        first error would be invisible.
+        """
+        for outcome in ("success", "error"):
+            self._requests.add(0, {c.AGENT_NAME: agent, c.OUTCOME: outcome})
+        for category in c.CATEGORIES:
+            self._errors.add(0, {c.AGENT_NAME: agent, c.CATEGORY: category})
+
     def run_started(self, run_id: str, session_id: str) -> None:
         """Count a run as active."""
         self._running.add(run_id)
@@ -198,9 +209,9 @@ class AgentMetrics:
             labels[c.ERROR_TYPE] = error_type
         self._tool_duration.record(duration_s, labels)
 
-    def close_idle_sessions(self) -> None:
+    def close_idle_sessions(self, idle_s: float = SESSION_IDLE_S) -> None:
         """Record the sessions that are over; called before each collection."""
-        limit = self._monotonic() - SESSION_IDLE_S
+        limit = self._monotonic() - idle_s
         for session_id, session in list(self._sessions.items()):
             if session.last_seen > limit:
                 break

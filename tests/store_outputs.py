@@ -1,0 +1,39 @@
+"""Run a notebook from top to bottom and store its outputs: `python -m tests.store_outputs`.
+
+The stored outputs are what `pytest --nbval` compares with, and what readers see.
+"""
+
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = [ROOT / "day-4a-agent-observability.ipynb"]
+
+
+def store_outputs(path: Path) -> None:
+    """Execute the notebook and write it back, without what differs from run to run."""
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=120,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        record_timing=False,
+    )
+    client.execute()
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    for cell in notebook.cells:
+        if "machine" in cell.metadata.get("tags", []):  # no trace of a progress bar
+            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+    nbformat.write(notebook, path)
+
+
+if __name__ == "__main__":
+    for notebook_path in [Path(arg) for arg in sys.argv[1:]] or NOTEBOOKS:
+        store_outputs(notebook_path)
