@@ -12,10 +12,11 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 NS_PER_S = 1_000_000_000
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 VIRTUAL_START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 """Where virtual time begins unless told otherwise: a Monday morning."""
@@ -93,7 +94,7 @@ class VirtualClock:
         if start.tzinfo is None:
             msg = f"start={start!r} has no time zone; add tzinfo=UTC"
             raise ValueError(msg)
-        self._start_ns = self._now_ns = round(start.timestamp() * 1e6) * 1000
+        self._start_ns = self._now_ns = (start - _EPOCH) // _MICROSECOND * 1000
         self._order = itertools.count()
         self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
         self._timers: list[tuple[int, int, int, Callable[[], None]]] = []

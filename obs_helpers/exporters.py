@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -54,7 +55,9 @@ def otlp_logs(endpoint: str, service: str) -> tuple[Callable[[bytes], None], Cal
     def write(line: bytes) -> None:
         event = orjson.loads(line)
         level = event.pop("level", "info")
+        moment = datetime.fromisoformat(event.pop("timestamp"))
         logger.emit(
+            timestamp=round(moment.timestamp() * 1e6) * 1000,
             severity_number=_SEVERITY[level],
             severity_text=level.upper(),
             body=event.pop("event", ""),

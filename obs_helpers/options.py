@@ -55,7 +55,18 @@ class Options:
 
     def __post_init__(self) -> None:
         """Check each option."""
-        _require(bool(self.service), "service", self.service, "a name, such as 'travel-desk'")
+        _require(
+            isinstance(self.store, str | Path | Store), "store", self.store, "a path or a Store"
+        )
+        _require(
+            self.clock is None or hasattr(self.clock, "every"),
+            "clock", self.clock, "a SystemClock or a VirtualClock",
+        )  # fmt: skip
+        _require(
+            self.seed is None or isinstance(self.seed, int), "seed", self.seed, "a whole number"
+        )
+        named = isinstance(self.service, str) and self.service != ""
+        _require(named, "service", self.service, "a name, such as 'travel-desk'")
         _require(self.level in LEVELS, "level", self.level, f"one of {', '.join(LEVELS)}")
         share = self.sampling
         _require(_is_number(share) and 0 <= share <= 1, "sampling", share, "a share from 0 to 1")
@@ -63,9 +74,7 @@ class Options:
             value = getattr(self, name)
             _require(isinstance(value, bool), name, value, "True or False")
         wanted = self.redact
-        _require(
-            isinstance(wanted, bool | Redactor), "redact", wanted, "True, False or a Redactor"
-        )
+        _require(isinstance(wanted, bool | Redactor), "redact", wanted, "True, False or a Redactor")
         file = self.file
         _require(
             file is None or (Path(file).absolute().parent.is_dir() and not Path(file).is_dir()),

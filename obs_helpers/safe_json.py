@@ -58,6 +58,15 @@ def free_name(name: str, taken: Container[str]) -> str:
     return name
 
 
+def plain_text(value: object) -> str:
+    """Return `str(value)`, as `text_of` if that raises, without what UTF-8 cannot hold."""
+    try:
+        text = str(value)
+    except Exception:
+        text = text_of(value)
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 def text_of(value: object) -> str:
     """Return the `repr` of `value` (ISO format for dates), or a note that it raised."""
     try:

@@ -108,6 +108,11 @@ class Store:
         """Answer one question with plain tuples; as `sql` otherwise."""
         return self._ask(query, params).fetchall()
 
+    def value(self, query: str, params: Sequence[Any] = ()) -> Any:
+        """Return the first value of the answer, None if there is no row."""
+        rows = self.rows(query, params)
+        return rows[0][0] if rows else None
+
     def _ask(self, query: str, params: Sequence[Any]) -> duckdb.DuckDBPyConnection:
         try:
             self.flush()
@@ -139,6 +144,7 @@ class Store:
         """
         moment = limit.astimezone(UTC).replace(tzinfo=None) if limit.tzinfo else limit
         with self._lock:
+            self.flush()
             for table, column in _ORDER.items():
                 self._delete(table, f"{column} < ?", [moment])
 

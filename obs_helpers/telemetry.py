@@ -1,7 +1,14 @@
-"""`start()`: one call that wires logs, metrics and traces to the store and beyond."""
+"""`start()`: one call that wires logs, metrics and traces to the store and beyond.
+
+The way of one request into the store: `Agent.process` calls a hook, `Instrumentation`
+begins and ends spans with `AgentTracer`, `SpanBuffer` keeps those that ended, and
+`Store.flush`, twice a second and before each question, takes them as rows (`span_row`).
+Log lines wait in `LineBuffer`, metric points in `PointBuffer`, in the same way.
+"""
 
 import atexit
 import contextlib
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import fields
@@ -168,18 +175,19 @@ class Telemetry:
     def _tick(self) -> None:
         with contextlib.suppress(Exception):
             self.collect()
-        if self.options.retention is not None:
-            now = datetime.fromtimestamp(self.clock.time_ns() // NS_PER_S, UTC)
-            self.store.forget_before(now - self.options.retention)
+            if self.options.retention is not None:
+                now = datetime.fromtimestamp(self.clock.time_ns() // NS_PER_S, UTC)
+                self.store.forget_before(now - self.options.retention)
 
     def _flush_quietly(self) -> None:
         with contextlib.suppress(Exception):
+            self.metrics.settle()
             self.store.flush()
 
     def _set_globals(self) -> None:
         tracer, meter = _global_providers()
         tracer.target, tracer.clock = self.tracer_provider, self.clock
-        meter.target = self.meter_provider
+        meter.target, meter.redact = self.meter_provider, self.redact
         logs.configure(
             clock=self.clock, level=self.options.level, sinks=self._log_sinks,
             current_ids=traces.current_ids, redact=self.redact,
@@ -254,6 +262,9 @@ def start(**options: Any) -> Telemetry:
     _current = Telemetry(wanted)
     _current._set_globals()
     return _current
+
+
+start.__signature__ = inspect.signature(Options)  # type: ignore[attr-defined]
 
 
 def shutdown() -> None:

@@ -1,291 +1,69 @@
-"""What telemetry costs, measured side by side in one run: `python -m tests.benchmarks`.
+"""What telemetry costs, measured in one run: `python -m tests.benchmarks`.
 
 Times depend on the machine, ratios much less: each is taken between variants that ran in
 the same round, in random order, on the same request. A variant that loses a span, a log
-line or a measurement is an error. `--quick` only shows that everything works.
+line or a measurement is an error, not a result. `--quick` only shows that all of it works.
 """
 
 import argparse
 import asyncio
 import gc
 import json
-import logging
 import random
 import statistics
 import subprocess
 import sys
-import threading
 import time
-import uuid
-from collections import Counter, defaultdict
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from multiprocessing import get_context
+from typing import Any
 
 import psutil
-import structlog
-from opentelemetry import trace
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.trace import SpanKind
 
 import obs_helpers
 from obs_helpers import conventions as c
 from obs_helpers.schema import TABLES
-from obs_helpers.signals.logs import LineBuffer
-from obs_helpers.signals.points import PointBuffer
-from obs_helpers.signals.spans import span_row
+from tests.variants import VARIANTS
 
-REQUESTS, WARM_UP = 400, 50
-"""Of one round: more would overflow the 2,048 spans that a default batch processor holds."""
-
-# -- One request: a run, a model call, two tool calls; three log lines; four updates --------
-AGENT, MODEL, TOOLS = "travel-desk", "scripted-1", ("get_weather", "find_flights")
-IN_RUN, IN_CHAT = f"{c.INVOKE_AGENT} {AGENT}", f"{c.CHAT} {MODEL}"
-RUN = {c.OPERATION: c.INVOKE_AGENT, c.AGENT_NAME: AGENT, c.USER_ID: "user-7"}
-CHAT = {c.OPERATION: c.CHAT, c.PROVIDER: "scripted", c.REQUEST_MODEL: MODEL}
-REPLY = {c.RESPONSE_MODEL: MODEL, c.FINISH_REASONS: ("tool_calls",), c.OUTPUT_TOKENS: 40,
-         c.CACHED_TOKENS: 0, c.REASONING_TOKENS: 0, c.COST_USD: 0.0042}  # fmt: skip
-EXPECTED = {"spans": 4, "log lines": 3, "measurements": 4}
-"""Per request. Metrics are sums: how many values they hold is what counts."""
+SIZES = {"rounds": 40, "requests": 400, "starts": 5, "hours": 24, "spans": 1_000_000}
+QUICK = {"rounds": 2, "requests": 40, "starts": 1, "hours": 1, "spans": 20_000}
+WARM_UP = 50
+"""Requests before the clock runs. 450 requests make 1,800 spans: a batch processor with
+default settings holds 2,048, and drops what comes after."""
 
 
-def of_tool(session, tool, n):
-    return {c.OPERATION: c.EXECUTE_TOOL, c.TOOL_NAME: tool, c.TOOL_CALL_ID: f"run-{n}-call-{tool}",
-            c.CONVERSATION_ID: session}  # fmt: skip
+@dataclass
+class Row:
+    """One line of the table; `target` reads `<= 0.85` or the like, or is empty."""
+
+    name: str
+    measured: float
+    unit: str
+    target: str = ""
+
+    def verdict(self) -> str:
+        if not self.target:
+            return ""
+        sign, limit = self.target.split()
+        limit_value = float(limit.replace(",", ""))
+        kept = self.measured >= limit_value if sign == ">=" else self.measured <= limit_value
+        return "ok" if kept else "MISSED"
 
 
-def run_fields(session, n):
-    return {"session_id": session, "duration_s": n / 1000, "steps": 2, "tool_calls": 2,
-            "tokens": 340 + n}  # fmt: skip
-
-
-class Nothing:
-    """No telemetry, only what the request does itself."""
-
-    def __init__(self):
-        self.store = obs_helpers.Store()
-
-    def request(self, n):
-        session = f"session-{n // 3}"
-        return [f"{session}: {tool}" for tool in TOOLS]
-
-    def finish(self):
-        """Bring everything into the store, and stop."""
-
-
-class OutlineLogger:
-    """The course outline's logger."""
-
-    def __init__(self, name):
-        self.logger = logging.getLogger(name)
-
-    def log_agent_action(self, action, **kwargs):
-        now = datetime.now(UTC).isoformat()
-        self.logger.info(json.dumps({"timestamp": now, "action": action, "level": "INFO", **kwargs}))
-
-
-class OutlineTracer:
-    """The course outline's tracer: no tree, no duration of a step, kept for ever."""
-
-    def __init__(self):
-        self.traces = {}
-
-    @contextmanager
-    def trace_request(self, operation):
-        trace_id, start = str(uuid.uuid4()), datetime.now(UTC)
-        try:
-            self.traces[trace_id] = {"operation": operation, "start_time": start, "spans": []}
-            yield trace_id
-        finally:
-            self.traces[trace_id]["duration"] = (datetime.now(UTC) - start).total_seconds()
-
-    def add_span(self, trace_id, name, data):
-        span = {"name": name, "timestamp": datetime.now(UTC), "data": data}
-        self.traces[trace_id]["spans"].append(span)
-
-
-class Outline(Nothing):
-    """The outline's classes, with a list for latencies and a counter for the rest."""
-
-    def __init__(self):
-        super().__init__()
-        self.tracer, self.log, self.lines = OutlineTracer(), OutlineLogger("outline"), []
-        self.latencies, self.counts = defaultdict(list), Counter()
-        handler = logging.Handler()
-        handler.emit = lambda record: self.lines.append(record.getMessage())
-        self.log.logger.handlers, self.log.logger.propagate = [handler], False
-        self.log.logger.setLevel(logging.INFO)
-
-    def request(self, n):
-        session, add_span = f"session-{n // 3}", self.tracer.add_span
-        with self.tracer.trace_request(IN_RUN) as trace_id:
-            data = {**CHAT, c.CONVERSATION_ID: session, **REPLY, c.INPUT_TOKENS: 300 + n}
-            add_span(trace_id, IN_CHAT, data)
-            for tool in TOOLS:
-                add_span(trace_id, tool, {**of_tool(session, tool, n), c.RESULT_SIZE: 57})
-                self.latencies[c.TOOL_DURATION.name].append(250)
-                self.log.log_agent_action(
-                    "tool call finished", trace_id=trace_id, session_id=session, tool=tool,
-                    result_size=57,
-                )  # fmt: skip
-            self.latencies[c.RUN_DURATION.name].append(n)
-            self.counts[c.REQUESTS.name] += 1
-            fields = run_fields(session, n)
-            self.log.log_agent_action("run finished", trace_id=trace_id, **fields)
-
-    def finish(self):
-        traces = self.tracer.traces.values()
-        spans = [json.dumps(s, default=str) for t in traces for s in (t, *t["spans"])]
-        counts = {name: len(values) for name, values in self.latencies.items()} | self.counts
-        self._fill("spans", [{"attributes": span} for span in spans])
-        self._fill("logs", [{"fields": line} for line in self.lines])
-        self._fill("metric_points", [{"name": n, "count": count} for n, count in counts.items()])
-
-    def _fill(self, table, rows):
-        self.store.append(table, [tuple(map(row.get, TABLES[table])) for row in rows])
-
-
-class IntoStore(SpanExporter):
-    def __init__(self, store):
-        self.store = store
-
-    def export(self, spans):
-        self.store.append("spans", [span_row(span, None) for span in spans])
-        return SpanExportResult.SUCCESS
-
-
-def add_trace_ids(_, __, event):
-    ids = trace.get_current_span().get_span_context()
-    event["trace_id"] = trace.format_trace_id(ids.trace_id)
-    event["span_id"] = trace.format_span_id(ids.span_id)
-    return event
-
-
-class ListLogger:
-    def __init__(self, lines):
-        self.info = lines.append
-
-
-class Plain(Nothing):
-    """OpenTelemetry and structlog with default settings; threads of their own feed the store."""
-
-    def __init__(self):
-        super().__init__()
-        self.spans = TracerProvider(shutdown_on_exit=False)
-        self.spans.add_span_processor(BatchSpanProcessor(IntoStore(self.store)))
-        self.tracer = self.spans.get_tracer("plain")
-        self.store.attach(points := PointBuffer(obs_helpers.SystemClock()))
-        reader = PeriodicExportingMetricReader(points)
-        self.metrics = MeterProvider([reader], shutdown_on_exit=False)
-        meter = self.metrics.get_meter("plain")
-        self.run_s = meter.create_histogram(c.RUN_DURATION.name, "s")
-        self.tool_s = meter.create_histogram(c.TOOL_DURATION.name, "s")
-        self.requests = meter.create_counter(c.REQUESTS.name)
-        self.lines, self.stopped = [], threading.Event()
-        structlog.configure(
-            processors=[
-                structlog.contextvars.merge_contextvars,
-                structlog.processors.add_log_level,
-                add_trace_ids,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                structlog.processors.JSONRenderer(),
-            ],
-            logger_factory=lambda: ListLogger(self.lines),
-        )
-        self.log = structlog.get_logger().bind(logger=AGENT)
-        self.shipper = threading.Thread(target=self._ship)
-        self.shipper.start()
-
-    def _ship(self):
-        going, buffer = True, LineBuffer()
-        while going:
-            going = not self.stopped.wait(0.5)  # as often as ours
-            while self.lines:
-                buffer.write(self.lines.pop(0))
-            self.store.append("logs", buffer.drain())
-
-    def request(self, n):
-        session, span = f"session-{n // 3}", self.tracer.start_as_current_span
-        with span(IN_RUN, attributes={**RUN, c.CONVERSATION_ID: session}) as run:
-            chat_attributes = {**CHAT, c.CONVERSATION_ID: session}
-            with span(IN_CHAT, kind=SpanKind.CLIENT, attributes=chat_attributes) as chat:
-                chat.set_attributes({**REPLY, c.INPUT_TOKENS: 300 + n})
-            for tool in TOOLS:
-                attributes = of_tool(session, tool, n)
-                with span(f"{c.EXECUTE_TOOL} {tool}", attributes=attributes) as call:
-                    self.tool_s.record(0.25, {c.TOOL_NAME: tool})
-                    self.log.info(
-                        "tool call finished", session_id=session, tool=tool, result_size=57
-                    )
-                    call.set_attributes({c.RESULT_SIZE: 57})
-            self.run_s.record(n / 1000, {c.AGENT_NAME: AGENT})
-            self.requests.add(1, {c.AGENT_NAME: AGENT, c.OUTCOME: "success"})
-            self.log.info("run finished", **run_fields(session, n))
-            run.set_attributes({c.STEPS: 2})
-
-    def finish(self):
-        self.stopped.set()
-        self.shipper.join()
-        self.spans.shutdown()
-        self.metrics.shutdown()
-        self.store.flush()
-        structlog.reset_defaults()
-
-
-class Ours(Nothing):
-    """This package, by the calls that `agent/instrumentation.py` makes."""
-
-    redact = False
-
-    def __init__(self):
-        super().__init__()
-        self.obs = obs_helpers.start(store=self.store, redact=self.redact)
-        self.tracer, self.metrics = self.obs.tracer, self.obs.metrics
-        self.log = self.obs.logger(AGENT).bind()
-
-    def request(self, n):
-        session, begin, end = f"session-{n // 3}", self.tracer.begin, self.tracer.end
-        run = begin(IN_RUN, SpanKind.INTERNAL, {**RUN, c.CONVERSATION_ID: session})
-        chat = begin(IN_CHAT, SpanKind.CLIENT, {**CHAT, c.CONVERSATION_ID: session})
-        chat[0].set_attributes({**REPLY, c.INPUT_TOKENS: 300 + n})
-        end(*chat)
-        for tool in TOOLS:
-            attributes = of_tool(session, tool, n)
-            call = begin(f"{c.EXECUTE_TOOL} {tool}", SpanKind.INTERNAL, attributes)
-            self.metrics.tool_call(tool, 0.25, None)
-            self.log.info("tool call finished", session_id=session, tool=tool, result_size=57)
-            call[0].set_attributes({c.RESULT_SIZE: 57})
-            end(*call)
-        self.metrics.run_finished(f"run-{n}", AGENT, n / 1000, None)
-        self.log.info("run finished", **run_fields(session, n))
-        run[0].set_attributes({c.STEPS: 2})
-        end(*run)
-
-    def finish(self):
-        self.obs.shutdown()
-
-
-class Redacting(Ours):
-    """This package as it comes: with redaction."""
-
-    redact = True
-
-
-VARIANTS = {"none": Nothing, "outline": Outline, "plain": Plain, "ours": Ours,
-            "ours, redacting": Redacting}  # fmt: skip
+# -- The cost of one request -------------------------------------------------------------
+PER_REQUEST = {"spans": 4, "log lines": 3, "measurements": 4}
 _COUNTS = {
     "spans": "SELECT count(*) FROM spans",
     "log lines": "SELECT count(*) FROM logs",
     "measurements": f"""SELECT coalesce(sum(coalesce(count, value)), 0) FROM metric_points
         WHERE name IN ('{c.RUN_DURATION.name}', '{c.TOOL_DURATION.name}', '{c.REQUESTS.name}')""",
 }
+"""Points of metrics are sums: what counts is how many measurements are in them."""
 
 
-def one_round(variant, requests):
+def one_round(variant: str, requests: int) -> tuple[float, float]:
     """Return CPU microseconds per request: of its thread, and of the process in all."""
     subject = VARIANTS[variant]()
     for n in range(WARM_UP):
@@ -297,10 +75,180 @@ def one_round(variant, requests):
     thread = time.thread_time() - thread
     subject.finish()
     process = time.process_time() - process
-    for what, count in EXPECTED.items():
-        wanted = 0 if variant == "none" else count * (requests + WARM_UP)
+    for what, each in PER_REQUEST.items():
+        wanted = 0 if variant == "none" else each * (requests + WARM_UP)
         arrived = subject.store.rows(_COUNTS[what])[0][0]
         if arrived != wanted:
             sys.exit(f"{variant}: {arrived:g} of {wanted} {what} arrived in the store")
     subject.store.close()
     return thread / requests * 1e6, process / requests * 1e6
+
+
+def cost_of_a_request(rounds: int, requests: int) -> list[Row]:
+    """Print the ratios between the variants; return the two that have a target."""
+    order, shuffle = list(VARIANTS), random.Random(4).shuffle
+    results = []
+    for _ in range(rounds):
+        shuffle(order)
+        results.append({variant: one_round(variant, requests) for variant in order})
+    checked = ", ".join(f"{n * (requests + WARM_UP)} {what}" for what, n in PER_REQUEST.items())
+    print(f"{rounds} rounds; each brought {checked} into the store, counted.")
+
+    def ratio(variant: str, other: str, cpu: int) -> tuple[float, float]:
+        """Return least against least, and the median of the ratios within a round."""
+        least = [min(result[name][cpu] for result in results) for name in (variant, other)]
+        paired = [result[variant][cpu] / result[other][cpu] for result in results]
+        return least[0] / least[1], statistics.median(paired)
+
+    for cpu, title in enumerate(("request's thread", "whole process")):
+        print(f"\nCPU of the {title}, us, and ratios: least / median of pairs")
+        print(f"{'':18}{'us':>7}" + "".join(f"{'x ' + name:>16}" for name in list(VARIANTS)[:3]))
+        for name in VARIANTS:
+            us = min(result[name][cpu] for result in results)
+            ratios = [ratio(name, other, cpu) for other in list(VARIANTS)[:3]]
+            shown = "".join(f"{least:9.2f} /{median:5.2f}" for least, median in ratios)
+            print(f"{name:18}{us:7.1f}{shown}")
+    return [
+        Row("ours / plain, redaction off", ratio("ours", "plain", 0)[0], "x", "<= 0.85"),
+        Row("ours / plain, redaction on", ratio("ours, redacting", "plain", 0)[0], "x", "<= 1.2"),
+    ]
+
+
+# -- Import ------------------------------------------------------------------------------
+HEAVY = ("matplotlib", "ipywidgets", "pandas")
+_IMPORT = f"""
+import json, sys, time
+start = time.perf_counter()
+import obs_helpers
+took = time.perf_counter() - start
+print(json.dumps([took, [name for name in {HEAVY} if name in sys.modules]]))
+"""
+
+
+def import_time(starts: int) -> list[Row]:
+    """Import the package in fresh processes; the shortest time counts."""
+    command = [sys.executable, "-c", _IMPORT]
+    outputs = [subprocess.check_output(command, text=True) for _ in range(starts)]
+    times, loaded = zip(*map(json.loads, outputs), strict=True)
+    return [
+        Row("import obs_helpers", min(times), "s", "<= 0.5"),
+        Row(f"{', '.join(HEAVY)}: loaded by it", len(loaded[0]), "", "<= 0"),
+    ]
+
+
+# -- A day of traffic, replayed ----------------------------------------------------------
+def replayed_day(hours: float) -> list[Row]:
+    """Replay the lesson's bad day in virtual time, with everything switched on."""
+    start = time.perf_counter()
+    clock = obs_helpers.VirtualClock()
+    obs = obs_helpers.start(clock=clock, seed=4)
+    agent, faults = obs_helpers.travel_desk(clock)
+    obs_helpers.instrument(agent)
+    day = asyncio.run(
+        obs_helpers.replay(agent, faults, clock, hours=hours, incidents=obs_helpers.BAD_DAY)
+    )
+    runs = f"SELECT count(*) FROM spans WHERE operation = '{c.INVOKE_AGENT}'"
+    found = obs.store.rows(runs)[0][0]
+    took = time.perf_counter() - start
+    if found != day.requests:
+        sys.exit(f"replay: {found} of {day.requests} runs arrived in the store")
+    spans = obs.store.rows("SELECT count(*) FROM spans")[0][0]
+    obs_helpers.shutdown()
+    return [
+        Row(f"replay of {hours:g} h, {day.requests:,} requests", took, "s", "<= 10"),
+        Row("spans of that replay", spans, ""),
+    ]
+
+
+# -- The store -----------------------------------------------------------------------------
+BATCH = 5_000
+QUESTIONS = (
+    """SELECT time_bucket(INTERVAL 1 minute, start_time) AS minute, quantile_cont(duration_s, 0.95)
+       FROM spans WHERE operation = 'invoke_agent' GROUP BY minute ORDER BY minute""",
+    """SELECT time_bucket(INTERVAL 1 minute, start_time) AS minute, avg((status = 'ERROR')::INT)
+       FROM spans WHERE operation = 'invoke_agent' GROUP BY minute ORDER BY minute""",
+    "SELECT model, sum(input_tokens), sum(output_tokens) FROM spans GROUP BY model",
+    "SELECT error_type, count(*) AS n FROM spans GROUP BY error_type ORDER BY n DESC LIMIT 5",
+)
+"""p95 per minute, error rate per minute, tokens per model, top types of error."""
+
+
+def made_up_spans(first: int, count: int, draw: random.Random) -> list[tuple[Any, ...]]:
+    """Return rows of `spans`: of each four, a run, a model call, and two tool calls."""
+    kinds = (c.INVOKE_AGENT, c.CHAT, c.EXECUTE_TOOL, c.EXECUTE_TOOL)
+    rows = []
+    for n in range(first, first + count):
+        kind, seconds, failed = kinds[n % 4], draw.lognormvariate(0, 0.5), draw.random() < 0.02
+        start_us = 1_767_600_000_000_000 + n * 20_000
+        chat = kind == c.CHAT
+        known = {
+            "trace_id": f"{n // 4:032x}", "span_id": f"{n:016x}", "name": kind, "kind": "INTERNAL",
+            "service": "agent", "start_time": start_us, "end_time": start_us + int(seconds * 1e6),
+            "duration_s": seconds, "status": "ERROR" if failed else "UNSET", "operation": kind,
+            "error_type": draw.choice(("TimeoutError", "ToolError")) if failed else None,
+            "session_id": f"session-{n // 40}", "model": f"model-{n % 3}" if chat else None,
+            "input_tokens": 900 if chat else None, "output_tokens": 80 if chat else None,
+            "attributes": f'{{"{c.OPERATION}":"{kind}","{c.CONVERSATION_ID}":"{n // 40}"}}',
+        }  # fmt: skip
+        rows.append(tuple(map(known.get, TABLES["spans"])))
+    return rows
+
+
+def store(spans: int) -> list[Row]:
+    """Fill a store in memory, ask it the four questions of a dashboard, weigh it."""
+    filled, draw, process = obs_helpers.Store(), random.Random(4), psutil.Process()
+    appending, peak = 0.0, 0
+    for first in range(0, spans, BATCH):
+        rows = made_up_spans(first, BATCH, draw)
+        start = time.perf_counter()
+        filled.append("spans", rows)
+        appending += time.perf_counter() - start
+        peak = max(peak, process.memory_info().rss)
+    if filled.rows("SELECT count(*) FROM spans") != [(spans,)]:
+        sys.exit(f"store: not all of {spans} spans arrived")
+    asking = []
+    for _ in range(5):
+        start = time.perf_counter()
+        answers = [filled.rows(question) for question in QUESTIONS]
+        asking.append(time.perf_counter() - start)
+        peak = max(peak, process.memory_info().rss)
+    if not all(answers):
+        sys.exit("store: a question has no answer")
+    filled.close()
+    return [
+        Row(f"append {spans:,} spans", spans / appending, "spans/s", ">= 30,000"),
+        Row(f"four questions over {spans:,} spans", min(asking), "s", "<= 0.5"),
+        Row("memory of that process, peak", peak / 2**20, "MiB"),
+    ]
+
+
+def alone(measure: Callable[[float], list[Row]], size: float) -> list[Row]:
+    """Measure in a process of its own, so that no other measurement leaves a trace."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(measure, size).result()
+
+
+def main() -> None:
+    """Measure everything, print the table; exit 1 if a target is missed."""
+    parser = argparse.ArgumentParser(description="What telemetry costs.")
+    parser.add_argument("--quick", action="store_true", help="small numbers, no verdict")
+    quick = parser.parse_args().quick
+    size = QUICK if quick else SIZES
+    rows = [
+        *cost_of_a_request(size["rounds"], size["requests"]),
+        *import_time(size["starts"]),
+        *alone(replayed_day, size["hours"]),
+        *alone(store, size["spans"]),
+    ]
+    print(f"\n{'':47}{'measured':>12}          target")
+    for row in rows:
+        whole = isinstance(row.measured, int) or row.measured >= 100
+        shown = f"{row.measured:,.0f}" if whole else f"{row.measured:,.2f}"
+        verdict = "" if quick else row.verdict()
+        print(f"{row.name:47}{shown:>12} {row.unit:9}{row.target:12}{verdict}".rstrip())
+    print("\nEvery count was checked.")
+    sys.exit(not quick and any(row.verdict() == "MISSED" for row in rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 import obs_helpers
+from obs_helpers.signals import logs
 
 settings.register_profile(
     "quiet",
@@ -24,5 +25,5 @@ settings.load_profile("quiet")
 def no_telemetry() -> Iterator[None]:
     yield
     obs_helpers.shutdown()
+    logs.reset()
     structlog.contextvars.clear_contextvars()
-    structlog.reset_defaults()

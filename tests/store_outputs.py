@@ -30,7 +30,7 @@ def store_outputs(path: Path) -> None:
     }
     for cell in notebook.cells:
         if "machine" in cell.metadata.get("tags", []):  # no trace of a progress bar
-            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+            cell.outputs = [o for o in cell.outputs if o.get("text", "ok").strip("\r\n ")]
     nbformat.write(notebook, path)
 
 

@@ -107,7 +107,7 @@ def test_every_value_lands_in_the_column_at_its_place() -> None:
         "BIGINT[]": lambda n: [n, n],
         "VARCHAR[]": lambda n: [f"text {n}"],
     }
-    epoch = datetime(1970, 1, 1)
+    epoch = datetime.fromisoformat("1970-01-01")
     store = Store()
     for table, columns in TABLES.items():
         sent = [samples[kind](n) for n, kind in enumerate(columns.values())]
@@ -264,7 +264,7 @@ def test_a_running_span_never_vanishes_for_a_reader_while_others_flush() -> None
     thread = threading.Thread(target=keep_flushing)
     thread.start()
     try:
-        counts = {store.rows("SELECT count(*) FROM spans")[0][0] for _ in range(100)}
+        counts = {store.rows("SELECT count(*) FROM spans")[0][0] for _ in range(60)}
     finally:
         stop.set()
         thread.join()
@@ -289,8 +289,8 @@ def test_the_oldest_rows_go_first_and_are_counted(table: str) -> None:
     assert stats(store, table) == {"rows": len(kept), "evicted": 12 - len(kept), "dropped": 0}
 
 
-@given(st.integers(1, 30), st.lists(st.integers(0, 40), max_size=12))
-@settings(max_examples=12)
+@given(st.integers(1, 30), st.lists(st.integers(0, 40), min_size=2, max_size=6))
+@settings(max_examples=8)
 def test_a_table_never_holds_more_than_its_limit(limit: int, batches: list[int]) -> None:
     store, source, sent = Store(max_rows=limit), SpanSource([]), 0
     store.attach(source)
@@ -300,9 +300,12 @@ def test_a_table_never_holds_more_than_its_limit(limit: int, batches: list[int])
             source.add(span(f"{sent + n}", NOON_US + sent + n))
         sent += size
         ((held, finished),) = store.rows("SELECT count(*), count(end_time) FROM spans")
-        counted = stats(store, "spans")
-        assert held == counted["rows"] <= limit
-        assert finished + counted["evicted"] >= sent
+        assert held <= limit
+        assert stats(store, "spans")["rows"] <= limit
+        assert finished + stats(store, "spans")["evicted"] >= sent
+    source.under_way = []
+    left = stats(store, "spans")["rows"]
+    assert store.rows("SELECT count(*), count(end_time) FROM spans") == [(left, left)]
     store.close()
 
 
@@ -375,13 +378,20 @@ FORBIDDEN = [
 ]
 
 
+@pytest.fixture(scope="module")
+def one_log() -> Store:
+    store = Store()
+    store.append("logs", [log("kept", level="info")])
+    return store
+
+
 @pytest.mark.parametrize("query", FORBIDDEN)
-def test_a_question_cannot_write_read_files_or_reach_python(query: str, tmp_path: Path) -> None:
+def test_a_question_cannot_write_read_files_or_reach_python(
+    query: str, one_log: Store, tmp_path: Path
+) -> None:
     (tmp_path / "in.csv").write_text("event\nfrom a file\n")
     frame_of_the_caller = pd.DataFrame({"event": ["from a variable"]})
-    store = Store()
-    store.append("logs", [log("kept")])
-    before = store.rows("FROM logs")
+    store, before = one_log, one_log.rows("FROM logs")
     for ask in (store.sql, store.rows):
         with pytest.raises(StoreError):
             ask(query.format(folder=tmp_path))
@@ -414,10 +424,8 @@ def test_a_variable_named_like_a_table_does_not_stand_in_for_it() -> None:
         "VALUES (1)",
     ],
 )
-def test_what_only_reads_is_answered(query: str) -> None:
-    store = Store()
-    store.append("logs", [log("kept", level="info")])
-    assert len(store.sql(query)) >= 1
+def test_what_only_reads_is_answered(query: str, one_log: Store) -> None:
+    assert len(one_log.sql(query)) >= 1
 
 
 def test_parameters_stand_for_values_and_are_never_code() -> None:
@@ -474,7 +482,7 @@ def rows_of(table: str) -> st.SearchStrategy[list[tuple[Any, ...]]]:
 
 
 @given(st.fixed_dictionaries({table: rows_of(table) for table in TABLES}))
-@settings(max_examples=10)
+@settings(max_examples=6)
 def test_save_and_load_give_back_exactly_the_same(
     tmp_path_factory: pytest.TempPathFactory, content: dict[str, list[tuple[Any, ...]]]
 ) -> None:
@@ -526,7 +534,7 @@ def test_loading_from_a_folder_without_one_table_names_the_file(table: str, tmp_
         Store.load(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"no parquet at all", b"PAR1" + b"\0" * 64 + b"PAR1"])
+@pytest.mark.parametrize("content", [b"", b"no parquet", b"PAR1" + b"\0" * 9 + b"PAR1"])
 def test_loading_a_file_that_is_no_table_names_the_file(content: bytes, tmp_path: Path) -> None:
     Store().save(tmp_path)
     (tmp_path / "logs.parquet").write_bytes(content)
@@ -641,10 +649,8 @@ def test_a_second_process_is_told_that_the_file_is_in_use(tmp_path: Path) -> Non
     assert "another process has it open" in other.stderr
     assert owner.rows("SELECT event FROM logs") == [("kept",)]
     owner.close()
-    after = run_python(
-        "import obs_helpers, sys; print(obs_helpers.Store(sys.argv[1]).rows('SELECT event FROM logs'))",
-        path,
-    )
+    question = "print(obs_helpers.Store(sys.argv[1]).rows('SELECT event FROM logs'))"
+    after = run_python(f"import obs_helpers, sys; {question}", path)
     assert after.stdout == "[('kept',)]\n"
 
 

@@ -169,6 +169,7 @@ class Agent:
         self.hooks: list[Hooks] = []
         self.hook_errors: Counter[str] = Counter()
         """Exceptions that hooks raised, by hook: the agent goes on regardless."""
+        self.last_hook_error: Exception | None = None
         self._numbers = itertools.count(1)
 
     @property
@@ -258,5 +259,6 @@ class Agent:
         for hooks in self.hooks:
             try:
                 getattr(hooks, hook)(*args)
-            except Exception:  # whoever watches must not disturb
+            except Exception as error:  # whoever watches must not disturb
                 self.hook_errors[hook] += 1
+                self.last_hook_error = error

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 from opentelemetry.trace import SpanKind
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from obs_helpers import conventions as c
 from obs_helpers.agent.core import Agent, Hooks, Message, ModelReply, Result, Run, ToolCall
@@ -24,12 +25,13 @@ class Instrumentation(Hooks):
         self._log = telemetry.logger(agent.name).bind()
         self._seconds = telemetry.clock.monotonic
         self._metrics.expect(agent.name)
+        self._tools = agent.tools
         self._model = ModelLabels(agent.model.provider, agent.model.name)
 
     # -- A run ------------------------------------------------------------------------
 
     def before_run(self, run: Run) -> None:
-        """Open the run's span."""
+        """Open the run's span; every log line below carries the session."""
         attributes = {
             c.OPERATION: c.INVOKE_AGENT,
             c.AGENT_NAME: run.agent,
@@ -40,16 +42,16 @@ class Instrumentation(Hooks):
         if self.telemetry.capture_content:
             attributes[c.INPUT_MESSAGES] = _messages([{"role": "user", "content": run.query}])
         self._begin(run, "run", f"{c.INVOKE_AGENT} {run.agent}", SpanKind.INTERNAL, attributes)
-        self._metrics.run_started(run.id, run.session.id)
-        self._log.debug("run started", session_id=run.session.id, query_length=len(run.query))
+        run.notes["context"] = bind_contextvars(**{c.SESSION_FIELD: run.session.id})
+        self._metrics.run_started(_key(run), run.session.id)
+        self._log.debug("run started", query_length=len(run.query))
 
     def after_run(self, run: Run, result: Result) -> None:
         """Report a run that came to its end."""
         took = self._took(run, "run")
-        self._metrics.run_finished(run.id, run.agent, took, None)
+        self._metrics.run_finished(_key(run), run.agent, took, None)
         self._log.info(
             "run finished",
-            session_id=run.session.id,
             duration_s=round(took, 6),
             steps=result.steps,
             tool_calls=result.tool_calls,
@@ -60,24 +62,25 @@ class Instrumentation(Hooks):
             reply = {"role": "assistant", "content": result.text}
             attributes[c.OUTPUT_MESSAGES] = _messages([reply])
         self._end(run, "run", attributes)
+        reset_contextvars(**run.notes.pop("context"))
 
     def on_run_error(self, run: Run, error: BaseException) -> None:
         """Report a run that failed or was cancelled."""
         took, category = self._took(run, "run"), classify(error).value
         if category == "cancelled":
-            self._metrics.run_cancelled(run.id)
-            self._log.info("run cancelled", session_id=run.session.id)
+            self._metrics.run_cancelled(_key(run))
+            self._log.info("run cancelled")
         else:
             failure = (type(error).__qualname__, category)
-            self._metrics.run_finished(run.id, run.agent, took, failure)
+            self._metrics.run_finished(_key(run), run.agent, took, failure)
             self._log.error(
                 "run failed",
-                session_id=run.session.id,
                 duration_s=round(took, 6),
                 category=category,
                 exc_info=error,
             )
         self._end(run, "run", {c.STEPS: run.steps}, error)
+        reset_contextvars(**run.notes.pop("context"))
 
     # -- A model call -------------------------------------------------------------------
 
@@ -117,7 +120,7 @@ class Instrumentation(Hooks):
     def on_model_error(self, run: Run, error: BaseException) -> None:
         """Report a model call that failed; the run decides whether that is an error."""
         self._metrics.model_call(self._model, self._took(run, "model"), type(error).__qualname__)
-        self._log.warning("model call failed", session_id=run.session.id, error=describe(error))
+        self._log.warning("model call failed", error=describe(error))
         self._end(run, "model", {}, error)
 
     # -- A tool call ----------------------------------------------------------------------
@@ -132,23 +135,28 @@ class Instrumentation(Hooks):
         }
         if self.telemetry.capture_content:
             attributes[c.TOOL_ARGUMENTS] = orjson.dumps(jsonable(dict(call.arguments))).decode()
-        self._begin(run, call.id, f"{c.EXECUTE_TOOL} {call.name}", SpanKind.INTERNAL, attributes)
+        self._begin(run, _key(call), f"{c.EXECUTE_TOOL} {call.name}", SpanKind.INTERNAL, attributes)
 
     def after_tool_call(self, run: Run, call: ToolCall, result: Any) -> None:
         """Report what a tool returned: its size always, its content if captured."""
-        self._metrics.tool_call(call.name, self._took(run, call.id), None)
+        self._metrics.tool_call(self._label(call), self._took(run, _key(call)), None)
         text = orjson.dumps(jsonable(result)).decode()
         attributes: dict[str, Any] = {c.RESULT_SIZE: len(text)}
         if self.telemetry.capture_content:
             attributes[c.TOOL_RESULT] = text
         self._log.debug("tool call finished", tool=call.name, result_size=len(text))
-        self._end(run, call.id, attributes)
+        self._end(run, _key(call), attributes)
 
     def on_tool_error(self, run: Run, call: ToolCall, error: BaseException) -> None:
         """Report a tool that failed; the model may still answer."""
-        self._metrics.tool_call(call.name, self._took(run, call.id), type(error).__qualname__)
+        took, error_type = self._took(run, _key(call)), type(error).__qualname__
+        self._metrics.tool_call(self._label(call), took, error_type)
         self._log.warning("tool call failed", tool=call.name, error=describe(error))
-        self._end(run, call.id, {}, error)
+        self._end(run, _key(call), {}, error)
+
+    def _label(self, call: ToolCall) -> str:
+        # A model can make up any number of names, and each would be a series for ever.
+        return call.name if call.name in self._tools else c.OTHER_ERROR
 
     # -- Spans ------------------------------------------------------------------------------
 
@@ -170,6 +178,11 @@ class Instrumentation(Hooks):
         _, span, token = run.notes.pop(key)
         span.set_attributes(attributes)
         self._tracer.end(span, token, error)
+
+
+def _key(this: Run | ToolCall) -> str:
+    """Return what no other has now: ids repeat, from agent to agent, from call to call."""
+    return f"{id(this):x}"
 
 
 def _messages(messages: Sequence[Message]) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -84,7 +85,7 @@ async def replay(
     """Send users to `agent` for `hours` of virtual time; returns when the last is served.
 
     Requests arrive by a daily curve, `per_minute` on average, at times that depend on
-    `seed` alone. With `progress` a bar appears on stderr when it takes over a second.
+    `seed` alone. With `progress` a bar appears when it takes over a second.
     """
     chance = Chance(seed)
     start_ns = clock.time_ns()
@@ -92,9 +93,11 @@ async def replay(
     day = Day(start, hours, incidents=incidents)
     users = _Users(chance, clock)
     open_requests: set[asyncio.Task[None]] = set()
-    switches = [asyncio.create_task(_switch(faults, clock, i)) for i in incidents]
+    soon = [incident for incident in incidents if incident.start_h < hours]
+    switches = [asyncio.create_task(_switch(faults, clock, i, hours)) for i in soon]
     arrivals = list(_arrivals(chance, hours, per_minute))
-    for at_s in tqdm(arrivals, "replaying", delay=1, leave=False, disable=not progress):
+    bar = tqdm(arrivals, "replaying", delay=1, file=sys.stdout, disable=not progress)
+    for at_s in bar:
         await clock.sleep(at_s - (clock.time_ns() - start_ns) / NS_PER_S)
         session, query = users.next()
         task = asyncio.create_task(_serve(agent, query, session, users, day))
@@ -114,10 +117,10 @@ def _arrivals(chance: Chance, hours: float, per_minute: float) -> Iterator[float
     yield from sorted(60 * m + draw.uniform(0, 60) for m in draw.choices(minutes, weights, k=count))
 
 
-async def _switch(faults: Faults, clock: Clock, incident: Incident) -> None:
+async def _switch(faults: Faults, clock: Clock, incident: Incident, hours: float) -> None:
     await clock.sleep(incident.start_h * 3600)
     faults.set(incident.fault, incident.rate)
-    await clock.sleep((incident.end_h - incident.start_h) * 3600)
+    await clock.sleep((min(incident.end_h, hours) - incident.start_h) * 3600)
     faults.set(incident.fault, 0)
 
 
@@ -146,7 +149,7 @@ class _Users:
             return self._idle.pop(self._draw.randrange(len(self._idle)))[1], self._query()
         self.count += 1
         user = f"user-{self._draw.randint(1, 200)}"
-        return Session(f"session-{self.count}", user), self._query()
+        return Session(f"visit-{self.count}", user), self._query()
 
     def leave(self, session: Session) -> None:
         if len(session.history) < 4 * MAX_TURNS:

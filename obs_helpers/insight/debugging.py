@@ -105,10 +105,10 @@ def _on_cycles(nodes: dict[str, SpanNode]) -> set[str]:
     return cut
 
 
-def print_trace_tree(trace: Trace | str) -> None:
+def print_trace_tree(trace: Trace | str, store: Store | None = None) -> None:
     """Print a trace, given as such or by its id, as a tree: names, seconds, outcome."""
     if isinstance(trace, str):
-        trace = get_trace(trace)
+        trace = get_trace(trace, store)
     print("\n".join(trace_tree(trace)))
 
 

@@ -49,7 +49,7 @@ TARGETS = (
     ),
     Target(
         "Cost per Request", "p95 of runs",
-        f"SELECT quantile_cont(usd, 0.95), count(*) {_PER_RUN}", "USD", 0.01, 0.05,
+        f"SELECT quantile_cont(usd, 0.95), count(usd) {_PER_RUN}", "USD", 0.01, 0.05,
     ),
     Target(
         "Error Rate", "failed / finished runs",

@@ -16,16 +16,20 @@ from typing import Any
 
 import orjson
 import structlog
-from structlog.processors import ExceptionRenderer
 from structlog.tracebacks import ExceptionDictTransformer
 
 from obs_helpers.clock import NS_PER_S, Clock, SystemClock
 from obs_helpers.conventions import ENVELOPE
-from obs_helpers.safe_json import dumps
+from obs_helpers.safe_json import dumps, free_name, plain_text
 
 Line = bytes
 Sink = Callable[[Line], None]
 Event = MutableMapping[str, Any]
+
+_STACKS = ExceptionDictTransformer(show_locals=False)
+_IDS = ("timestamp", "level", "trace_id", "span_id")
+_OURS = ("event", "logger_name")
+"""Fields that structlog and `get_logger` need: a caller's of that name gets a `_`."""
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
@@ -88,26 +92,34 @@ class EventLogger(structlog.BoundLoggerBase):
         if not isinstance(output, Output):  # wrapped by somebody else, with a chain of theirs
             self._proxy_to_logger(level, str(event), *args, **fields)
             return
-        if LEVELS[level] < output.level:
+        if LEVELS[level] < output.level or not output.sinks:
             return
-        if "event" in fields:
-            fields["event_"] = fields.pop("event")
-        try:
-            text = str(event)
+        for name in _OURS:
+            if name in fields:
+                fields[free_name(f"{name}_", fields)] = fields.pop(name)
+        text = plain_text(event)
+        if args:
             try:
-                text = text % args if args else text
-            except (TypeError, ValueError):
-                fields["args_"] = args
+                text = text % args
+            except Exception:
+                fields[free_name("args_", fields)] = args
+        try:
             (line,), _ = self._process_event(level, text, fields)
-        except Exception as error:
+        except Exception as error:  # without the text, which nothing has cleaned
             output.errors += 1
-            line = dumps({"level": level, "event": str(event)[:200], "log_error": repr(error)})
+            failed, now = f"log call failed: {type(error).__name__}", datetime.now(UTC)
+            line = dumps({"timestamp": now.isoformat(), "level": level, "event": failed})
         output.write(line)
 
 
 def get_logger(name: str) -> Any:
-    """Return a structlog logger whose lines carry `logger: name`."""
-    return structlog.get_logger(logger_name=name)
+    """Return a structlog logger whose lines carry `logger: name`.
+
+    It can be made before `configure`; until then it writes nowhere.
+    """
+    return structlog.wrap_logger(
+        OUTPUT, OUTPUT.processors, EventLogger, cache_logger_on_first_use=True, logger_name=name
+    )
 
 
 class StructuredLogger:
@@ -146,12 +158,11 @@ def configure(
         current_ids: Returns trace and span id of the active span, if there is one.
         redact: Gets the event before it is rendered and returns a cleaned copy.
     """
-    exceptions = ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
     chain = [
         structlog.contextvars.merge_contextvars,
-        exceptions,
+        _exception,
         _envelope(clock or SystemClock(), current_ids),
-        *([lambda _, __, event: redact(event)] if redact else []),
+        *([_redaction(redact)] if redact else []),
         _render,
     ]
     OUTPUT.processors[:] = chain
@@ -171,6 +182,31 @@ def reset() -> None:
     structlog.reset_defaults()
 
 
+def _exception(_: object, __: str, event: Event) -> Event:
+    if "exc_info" not in event:
+        return event
+    given = event.pop("exc_info")
+    error = given[1] if isinstance(given, tuple) and len(given) == 3 else given
+    if not isinstance(error, BaseException):
+        if given is not None and not isinstance(given, bool):
+            event[free_name("exc_info_", event)] = given
+        error = None if given is None or given is False else sys.exc_info()[1]
+    if error is not None:
+        stacks = _STACKS((type(error), error, error.__traceback__))
+        event[free_name("exception", event)] = stacks
+    return event
+
+
+def _redaction(redact: Callable[[Any], Any]) -> Any:
+    def clean(_: object, __: str, event: Event) -> Event:
+        cleaned: Event = redact(event)
+        if "timestamp" not in cleaned:  # it failed, and a line is nothing without its time
+            cleaned = {**{name: event[name] for name in _IDS if name in event}, **cleaned}
+        return cleaned
+
+    return clean
+
+
 def _envelope(clock: Clock, current_ids: Callable[[], tuple[str, str] | None]) -> Any:
     iso = _iso_clock(clock)
 
@@ -185,7 +221,9 @@ def _envelope(clock: Clock, current_ids: Callable[[], tuple[str, str] | None]) -
         if ids is not None:
             line["trace_id"], line["span_id"] = ids
         for name, value in event.items():
-            line[f"{name}_" if name in ENVELOPE else name] = value
+            if name in ENVELOPE or name in line:
+                name = free_name(f"{name}_", line)
+            line[name] = value
         return line
 
     return add
@@ -193,14 +231,16 @@ def _envelope(clock: Clock, current_ids: Callable[[], tuple[str, str] | None]) -
 
 def _iso_clock(clock: Clock) -> Callable[[], str]:
     """Return a function that tells the time in ISO 8601, UTC, to the microsecond."""
-    time_ns, cached = clock.time_ns, (0, "")
+    time_ns, cached = clock.time_ns, (-1, "")
 
     def iso() -> str:
         nonlocal cached
         seconds, ns = divmod(time_ns(), NS_PER_S)
-        if seconds != cached[0]:
-            cached = (seconds, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)))
-        return f"{cached[1]}.{ns // 1000:06d}Z"
+        known = cached  # another thread may be in the next second already
+        if seconds != known[0]:
+            known = (seconds, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)))
+            cached = known
+        return f"{known[1]}.{ns // 1000:06d}Z"
 
     return iso
 
@@ -222,14 +262,17 @@ def rotating_file(path: Path, max_bytes: int, backups: int) -> tuple[Sink, Calla
 
     Returns the sink and the function that closes the file.
     """
-    handler = RotatingFileHandler(
-        path, maxBytes=max_bytes, backupCount=backups, encoding="utf-8", delay=True
-    )
+    handler = _File(path, maxBytes=max_bytes, backupCount=backups, encoding="utf-8", delay=True)
 
     def write(line: Line) -> None:
         handler.handle(logging.LogRecord("obs", 20, "", 0, line.decode(), None, None))
 
     return write, handler.close
+
+
+class _File(RotatingFileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        raise  # logging would print a traceback for each line
 
 
 class LineBuffer:

@@ -5,23 +5,30 @@ users and traces never are labels: each new value would be a new series, for eve
 """
 
 import math
+import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache, partial
+from functools import lru_cache
+from numbers import Real
 from typing import Any
 
 import psutil
-from opentelemetry import metrics
+from opentelemetry import context, metrics
 from opentelemetry.metrics import CallbackOptions, Observation
 
 from obs_helpers import conventions as c
 from obs_helpers.clock import Clock
+from obs_helpers.safe_json import plain_text
 
 SESSION_IDLE_S = 1800.0
 """A session without a run for half an hour is over."""
 MAX_SESSIONS = 10_000
 """Sessions followed at once; beyond, the one that was quiet longest is closed."""
+MAX_NOTES = 10_000
+"""Measurements noted at once; the next one settles them all."""
 
 
 class Recorder:
@@ -34,9 +41,10 @@ class Recorder:
     def record_latency(self, name: str, duration_ms: float, **labels: object) -> None:
         """Record how long something took, in milliseconds; it is kept in seconds."""
         spec = c.METRICS.get(name) or c.Metric(name, "s", f"Duration of {name}", c.SECONDS)
-        if self._is_number(name, duration_ms):
-            instrument = _instrument(self._meter(), "histogram", spec)
-            instrument.record(duration_ms / 1000, _labels(labels))
+        if (number := _number(duration_ms)) is None:
+            self._reject(name)
+        elif instrument := self._make("histogram", spec):
+            instrument.record(number / 1000, self._labels(labels))
 
     def increment(self, name: str, value: float = 1, **labels: object) -> None:
         """Add `value`, zero or more, to a counter.
@@ -46,17 +54,37 @@ class Recorder:
         """
         name = name.removesuffix(".total")
         spec = c.METRICS.get(name) or c.Metric(name, "1", f"Count of {name}")
-        if self._is_number(name, value):
-            _instrument(self._meter(), "counter", spec).add(value, _labels(labels))
+        if (number := _number(value)) is None:
+            self._reject(name)
+        elif instrument := self._make("counter", spec):
+            instrument.add(number, self._labels(labels))
+
+    def _labels(self, labels: Mapping[str, object]) -> dict[str, str]:
+        redact = getattr(metrics.get_meter_provider(), "redact", None) or (lambda text: text)
+        return {name: str(redact(plain_text(value)))[:100] for name, value in labels.items()}
 
     def _meter(self) -> metrics.Meter:
         return (self._provider or metrics.get_meter_provider()).get_meter("obs_helpers")
 
-    def _is_number(self, name: str, value: object) -> bool:
-        if isinstance(value, int | float) and math.isfinite(value) and value >= 0:
-            return True
-        _instrument(self._meter(), "counter", c.REJECTED).add(1, {"metric": name})
-        return False
+    def _make(self, kind: str, spec: c.Metric) -> Any:
+        try:
+            return _instrument(self._meter(), kind, spec)
+        except Exception:  # OpenTelemetry does not take the name
+            self._reject(spec.name)
+
+    def _reject(self, name: str) -> None:
+        counter = _instrument(self._meter(), "counter", c.REJECTED)
+        counter.add(1, self._labels({"metric": name}))
+
+
+def _number(value: object) -> float | None:
+    """Return `value` if it is a finite number >= 0, of whatever type."""
+    try:
+        if isinstance(value, Real | Decimal) and 0 <= float(value) < math.inf:
+            return value if isinstance(value, int) else float(value)
+    except (OverflowError, ValueError):  # an integer beyond all floats, a signalling NaN
+        pass
+    return None
 
 
 @lru_cache(maxsize=1024)
@@ -73,10 +101,6 @@ def _instrument(meter: metrics.Meter, kind: str, spec: c.Metric) -> Any:
     )
 
 
-def _labels(labels: Mapping[str, object]) -> dict[str, str]:
-    return {name: str(value)[:100] for name, value in labels.items()}
-
-
 class ModelLabels:
     """The labels of one model's calls, made once."""
 
@@ -86,6 +110,35 @@ class ModelLabels:
         self.call = {c.PROVIDER: provider, c.REQUEST_MODEL: model}
         self.input = {**self.call, c.TOKEN_TYPE: "input"}
         self.output = {**self.call, c.TOKEN_TYPE: "output"}
+
+
+class Notes:
+    """Measurements noted down, to be recorded a little later.
+
+    OpenTelemetry's instruments take ten times as long as a note. So a request only takes
+    notes, which are settled by the thread that flushes or when the metrics are read,
+    whichever comes first.
+    """
+
+    def __init__(self) -> None:
+        """Start with an empty page."""
+        self._notes: deque[tuple[Any, ...]] = deque()
+        self._settling = threading.Lock()
+
+    def take(
+        self, record: Callable[..., None], value: float, labels: Mapping[str, str] | None = None
+    ) -> None:
+        """Note that `record` is to be called, with the span that is current now."""
+        self._notes.append((record, value, labels, context.get_current()))
+        if len(self._notes) > MAX_NOTES:
+            self.settle()
+
+    def settle(self) -> None:
+        """Record what was noted; returns when all of it is."""
+        with self._settling:
+            for _ in range(len(self._notes)):
+                record, *measurement = self._notes.popleft()
+                record(*measurement)
 
 
 @dataclass(slots=True)
@@ -104,10 +157,15 @@ class AgentMetrics:
         self._monotonic = clock.monotonic
         self._running: set[str] = set()
         self._sessions: dict[str, _Session] = {}
-        histogram, counter = (
-            partial(_instrument, meter, "histogram"),
-            partial(_instrument, meter, "counter"),
-        )
+        self._notes = Notes()
+        self._note, self.settle = self._notes.take, self._notes.settle
+
+        def histogram(spec: c.Metric) -> Callable[..., None]:
+            return _instrument(meter, "histogram", spec).record  # type: ignore[no-any-return]
+
+        def counter(spec: c.Metric) -> Callable[..., None]:
+            return _instrument(meter, "counter", spec).add  # type: ignore[no-any-return]
+
         self._run_duration = histogram(c.RUN_DURATION)
         self._model_duration = histogram(c.MODEL_DURATION)
         self._tool_duration = histogram(c.TOOL_DURATION)
@@ -118,14 +176,14 @@ class AgentMetrics:
         self._errors = counter(c.ERRORS)
         self._unpriced = counter(c.UNPRICED)
         self._spent: dict[str, Decimal] = {}
-        self._observe(meter, c.ACTIVE, lambda: len(self._running))
+        self._observe(meter, c.ACTIVE, self._now_running)
         self._observe(meter, c.SESSIONS, self._sessions_in_past_hour)
         meter.create_observable_counter(
             c.TOTAL_COST.name, [self._costs], c.TOTAL_COST.unit, c.TOTAL_COST.description
         )
         process = psutil.Process()
         self._observe(meter, c.MEMORY, lambda: process.memory_info().rss)
-        self._observe(meter, c.CPU, lambda: sum(process.cpu_times()[:2]), counts=True)
+        self._observe(meter, c.CPU, time.process_time, counts=True)
 
     @staticmethod
     def _observe(
@@ -141,6 +199,10 @@ class AgentMetrics:
         for model, cost in list(self._spent.items()):
             yield Observation(float(cost), {c.REQUEST_MODEL: model})
 
+    def _now_running(self) -> int:
+        self.settle()  # a reader asks this first, and reads the instruments after
+        return len(self._running)
+
     def _sessions_in_past_hour(self) -> int:
         limit = self._monotonic() - 3600.0
         return sum(1 for session in self._sessions.values() if session.last_seen > limit)
@@ -152,9 +214,9 @@ class AgentMetrics:
         first error would be invisible.
         """
         for outcome in ("success", "error"):
-            self._requests.add(0, {c.AGENT_NAME: agent, c.OUTCOME: outcome})
+            self._note(self._requests, 0, {c.AGENT_NAME: agent, c.OUTCOME: outcome})
         for category in c.CATEGORIES:
-            self._errors.add(0, {c.AGENT_NAME: agent, c.CATEGORY: category})
+            self._note(self._errors, 0, {c.AGENT_NAME: agent, c.CATEGORY: category})
 
     def run_started(self, run_id: str, session_id: str) -> None:
         """Count a run as active."""
@@ -173,12 +235,12 @@ class AgentMetrics:
         self._running.discard(run_id)
         labels = {c.AGENT_NAME: agent}
         if failure is None:
-            self._run_duration.record(duration_s, labels)
-            self._requests.add(1, {**labels, c.OUTCOME: "success"})
+            self._note(self._run_duration, duration_s, labels)
+            self._note(self._requests, 1, {**labels, c.OUTCOME: "success"})
         else:
-            self._run_duration.record(duration_s, {**labels, c.ERROR_TYPE: failure[0]})
-            self._requests.add(1, {**labels, c.OUTCOME: "error"})
-            self._errors.add(1, {**labels, c.CATEGORY: failure[1]})
+            self._note(self._run_duration, duration_s, {**labels, c.ERROR_TYPE: failure[0]})
+            self._note(self._requests, 1, {**labels, c.OUTCOME: "error"})
+            self._note(self._errors, 1, {**labels, c.CATEGORY: failure[1]})
 
     def run_cancelled(self, run_id: str) -> None:
         """Forget a run that its caller cancelled: it is in no count."""
@@ -187,16 +249,16 @@ class AgentMetrics:
     def model_call(self, model: "ModelLabels", duration_s: float, error_type: str | None) -> None:
         """Record how long a model call took, and the type of its error, if any."""
         labels = {**model.call, c.ERROR_TYPE: error_type} if error_type else model.call
-        self._model_duration.record(duration_s, labels)
+        self._note(self._model_duration, duration_s, labels)
 
     def usage(
         self, model: "ModelLabels", session_id: str, tokens: tuple[int, int], cost: Decimal | None
     ) -> None:
         """Record input and output tokens of one model call, and what it cost in USD."""
-        self._tokens.record(tokens[0], model.input)
-        self._tokens.record(tokens[1], model.output)
+        self._note(self._tokens, tokens[0], model.input)
+        self._note(self._tokens, tokens[1], model.output)
         if cost is None:
-            self._unpriced.add(1, model.call)
+            self._note(self._unpriced, 1, model.call)
             return
         self._spent[model.name] = self._spent.get(model.name, Decimal(0)) + cost
         if session_id in self._sessions:
@@ -207,7 +269,7 @@ class AgentMetrics:
         labels = {c.TOOL_NAME: tool}
         if error_type:
             labels[c.ERROR_TYPE] = error_type
-        self._tool_duration.record(duration_s, labels)
+        self._note(self._tool_duration, duration_s, labels)
 
     def close_idle_sessions(self, idle_s: float = SESSION_IDLE_S) -> None:
         """Record the sessions that are over; called before each collection."""
@@ -219,8 +281,8 @@ class AgentMetrics:
 
     def _close(self, session_id: str) -> None:
         session = self._sessions.pop(session_id)
-        self._queries.record(session.queries)
-        self._session_cost.record(float(session.cost))
+        self._note(self._queries, session.queries)
+        self._note(self._session_cost, float(session.cost))
 
 
 class CurrentMeterProvider(metrics.MeterProvider):
@@ -232,6 +294,7 @@ class CurrentMeterProvider(metrics.MeterProvider):
     def __init__(self) -> None:
         """Point nowhere."""
         self.target: metrics.MeterProvider = metrics.NoOpMeterProvider()
+        self.redact: Callable[[Any], Any] | None = None
 
     def get_meter(self, *args: Any, **kwargs: Any) -> metrics.Meter:
         """Return a meter of `target`."""

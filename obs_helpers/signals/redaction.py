@@ -32,7 +32,9 @@ MAX_DEPTH = 12
 NEVER_SCANNED = frozenset(
     {"timestamp", "level", "trace_id", "span_id", "parent_id", "traceparent", "run_id"}
 )
-"""Fields of our own whose values are ids or times: a random id can look like a card."""
+"""Fields of our own whose values are ids or times: a random id can look like a card.
+Anything else under these names is searched."""
+_ID_OR_TIME = re.compile(r"[\w:.-]{0,64}")
 
 SENSITIVE_KEYS = frozenset(
     (
@@ -91,35 +93,40 @@ def _rule(
     return Rule(marker, re.compile(pattern), re.compile(hint), confirm)
 
 
-_SIX_DIGITS = r"\d(?:[ .()/-]{0,2}\d){5}"
-_KEY_PREFIX = r"sk-|AIza|gsk_|hf_|gh[opsu]_|github_pat|glpat-|npm_|AKIA|ASIA|xox|[sr]k_"
+_SIX_DIGITS = r"\d(?:[ .()/-]{0,3}\d){5}"
+_KEY_PREFIX = r"sk-|AIza|gsk_|hf_|gh[oprsu]_|github_pat|glpat-|npm_|AKIA|ASIA|xox|[sr]k_"
+_QUOTE = r"(?:\\{0,4}[\"'])?"
 _NAMED_SECRET = (
-    r"(?i)(?<![\w-])(?:\w{0,32}[_-])?(?:password|passwd|pwd|secret|token|api[_-]?key)"
-    r"[\"']?\s{0,3}(?:=|:|\bis\b)\s{0,3}[\"']?(?P<value>[^\s\"',;&\[]{4,256})"
+    r"(?i)(?:password|passwd|pwd|secret|token|(?:api|access|private|secret|account|auth)[_-]?key)"
+    rf"{_QUOTE}\s{{0,3}}(?:=|:|\bis\b)\s{{0,3}}{_QUOTE}"
+    r"(?P<value>(?<=[\"'])[^\"'\[\n]{1,4000}|[^\s\"',;&\[]{4,4000})"
 )
 RULES = (
     _rule(
         "PRIVATE_KEY",
         "-----BEGIN",
-        r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]{0,8000}?"
+        r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]{0,33000}?"
         r"(?:-----END [A-Z ]{0,30}KEY-----|\Z)",
     ),
-    _rule("URL_PASSWORD", "://", r"(?<=://)(?P<value>[^\s/:@]{1,64}:[^\s/@]{1,128})@"),
-    _rule("JWT", "eyJ", r"\beyJ[\w-]{5,2000}\.[\w-]{5,4000}\.[\w-]{5,1000}"),
+    _rule("URL_PASSWORD", "://", r"(?<=://)(?P<value>[^\s/:@]{0,64}:[^\s/@]{1,512})@"),
+    _rule("JWT", "eyJ", r"\beyJ[\w-]{5,2000}\.[\w-]{5,4000}(?:\.[\w-]{1,1000})?"),
     _rule(
         "API_KEY",
         _KEY_PREFIX,
         r"(?<![\w-])(?:sk-[\w-]{20,200}|AIza[\w-]{35}|gsk_\w{20,100}|hf_\w{20,100}"
-        r"|gh[opsu]_\w{36,255}|github_pat_\w{20,255}|glpat-[\w-]{20,64}|npm_\w{36}"
+        r"|gh[oprsu]_\w{36,255}|github_pat_\w{20,255}|glpat-[\w-]{20,64}|npm_\w{36}"
         r"|(?:AKIA|ASIA)[A-Z0-9]{16}|xox[abeprs]-[\w-]{10,200}"
         r"|[sr]k_(?:live|test)_\w{16,200})(?![\w-])",
     ),
     _rule(
         "AUTH",
-        "earer |asic |EARER |ASIC ",
-        r"(?i)\b(?:bearer|basic)\s(?P<value>[\w.~+/=-]{8,4000})",
+        r"earer\s|asic\s|EARER\s|ASIC\s",
+        r"\b(?:[Bb]earer|BEARER|(?:[Bb]asic|BASIC)(?=\s\S{0,99}?(?:\d|=|[a-z][A-Z])))"
+        r"\s(?P<value>[\w.~+/=-]{8,4000})",
     ),
-    _rule("SECRET", r"(?i:word|wd|secret|token|key)[\"']?\s{0,3}(?:=|:|is\b)", _NAMED_SECRET),
+    _rule(
+        "SECRET", rf"(?i:(?:word|wd|secret|token|key){_QUOTE}\s{{0,3}}(?:=|:|is\b))", _NAMED_SECRET
+    ),
     _rule(
         "EMAIL",
         "@|%40",
@@ -127,7 +134,7 @@ RULES = (
     ),
     _rule(
         "IBAN",
-        _SIX_DIGITS,
+        r"[A-Z]{2}\d{2}",
         r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?!\w)",
         iban,
     ),
@@ -148,6 +155,7 @@ RULES = (
         _SIX_DIGITS,
         r"(?<![\w.+-])(?:(?:\+|00)[1-9]\d{0,2}[ ./-]?(?:\(0\) ?)?(?:\(?\d{1,4}\)?[ ./-]?){2,5}"
         r"\d{2,4}|\(\d{3}\) ?\d{3}-\d{4}|\d{3}-\d{3}-\d{4})(?![\w-])",
+        lambda text: sum(map(str.isdigit, text)) >= 8,  # +12345 is a number with its sign
     ),
     _rule(
         "IP",
@@ -158,7 +166,10 @@ RULES = (
 )
 """Tried in this order: an address with a password in it is no e-mail address."""
 
+_HINT = re.compile("|".join(rule.hint.pattern for rule in RULES))
 _HARMLESS = (bool, float, type(None))
+_HASHED_MARKER = re.compile(r"\[[A-Z_]{2,32}:[0-9a-f]{8}\]")
+_SECRET_MARKER = re.compile(r"\[SECRET(?::[0-9a-f]{8})?\]")
 
 
 class Redactor:
@@ -173,7 +184,7 @@ class Redactor:
                 person can be followed from line to line without being known.
         """
         self.rules = (*extra, *RULES)
-        self._hint = re.compile("|".join(rule.hint.pattern for rule in self.rules))
+        self._extra_hints = [rule.hint for rule in self.rules[: -len(RULES)]]
         self._clean_texts: set[str] = set()
         self.hash_key = hash_key
         self.found: Counter[str] = Counter()
@@ -197,7 +208,8 @@ class Redactor:
         if type(value) in _HARMLESS:
             return value
         if isinstance(value, int):
-            return self._put("CARD", str(value)) if value > 10**12 and _is_card(value) else value
+            card = 10**12 < value < 10**19 and _is_card(value)
+            return self._put("CARD", str(value)) if card else value
         if depth > MAX_DEPTH:
             return f"[{type(value).__name__}, too deep to be checked]"
         if isinstance(value, Mapping):
@@ -209,17 +221,25 @@ class Redactor:
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[Any, Any]:
         out: dict[Any, Any] = {}
         for key, item in value.items():
-            name = key if key in self._clean_texts else self._free_name(key, out)
-            if key in NEVER_SCANNED or type(item) in _HARMLESS:
+            known = key in self._clean_texts and key not in out
+            name = key if known else self._free_name(key, out)
+            kind = type(item)
+            own = key in NEVER_SCANNED and kind is str and _ID_OR_TIME.fullmatch(item)
+            if own or kind in _HARMLESS:
                 out[name] = item
-            elif isinstance(key, str) and _is_sensitive(key):
-                out[name] = self._put("SECRET", text_of(item))
+            elif _is_sensitive(key if isinstance(key, str) else text_of(key)):
+                out[name] = self._secret(item if isinstance(item, str) else text_of(item))
             else:
                 out[name] = self._clean(item, depth + 1)
         return out
 
+    def _secret(self, text: str) -> str:
+        return text if _SECRET_MARKER.fullmatch(text) else self._put("SECRET", text)
+
     def _free_name(self, key: Any, taken: Mapping[Any, Any]) -> Any:
-        name = self.text(key) if isinstance(key, str) else key
+        text = key if isinstance(key, str) else text_of(key)
+        cleaned = self.text(text)
+        name = key if cleaned == text else cleaned
         number, free = 1, name
         while free in taken:
             number += 1
@@ -230,7 +250,11 @@ class Redactor:
         """Return `text` with markers in place of what the rules find."""
         if text in self._clean_texts:
             return text
-        cleaned = self._search(text) if self._hint.search(text) else text
+        if len(text) > MAX_SCAN:
+            head = self.text(text[: MAX_SCAN // 2 + _EDGE])[:-_EDGE]
+            return f"{head}[{len(text) - MAX_SCAN // 2} more characters]"
+        hinted = _HINT.search(text) or any(hint.search(text) for hint in self._extra_hints)
+        cleaned = self._search(text) if hinted else text
         if cleaned == text and len(text) <= _SHORT:
             if len(self._clean_texts) >= _REMEMBERED:
                 self._clean_texts.clear()
@@ -238,9 +262,6 @@ class Redactor:
         return cleaned
 
     def _search(self, text: str) -> str:
-        if len(text) > MAX_SCAN:
-            head = self.text(text[: MAX_SCAN // 2 + _EDGE])[:-_EDGE]
-            return f"{head}[{len(text) - MAX_SCAN // 2} more characters]"
         if text[:1] in ("{", "["):
             text = self._json(text)
         for rule in self.rules:
@@ -257,17 +278,19 @@ class Redactor:
         return text if cleaned == value else orjson.dumps(cleaned).decode()
 
     def _replace(self, rule: Rule, match: re.Match[str]) -> str:
-        value = match.groupdict().get("value") or match[0]
-        if value.startswith("[") or not rule.confirm(value):
+        start, end = match.span("value" if match.groupdict().get("value") else 0)
+        text, value = match.string, match.string[start:end]
+        if _in_marker(text, start) or value.startswith("[") or not rule.confirm(value):
             return match[0]
-        return match[0].replace(value, self._put(rule.marker, value))
+        marker = self._put(rule.marker, value)
+        return f"{text[match.start() : start]}{marker}{text[end : match.end()]}"
 
     def _put(self, marker: str, value: str) -> str:
         self.found[marker] += 1
         if self.hash_key is None:
             return f"[{marker}]"
-        digest = hmac.new(self.hash_key, value.encode("utf-8", "replace"), hashlib.sha256)
-        return f"[{marker}:{digest.hexdigest()[:8]}]"
+        text = value.encode("utf-8", "backslashreplace")
+        return f"[{marker}:{hmac.new(self.hash_key, text, hashlib.sha256).hexdigest()[:8]}]"
 
 
 @lru_cache(maxsize=4096)
@@ -275,6 +298,13 @@ def _is_sensitive(key: str) -> bool:
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+", " ", key[-64:])
     words = spaced.lower().split()[-2:]
     return bool(words) and (words[-1] in SENSITIVE_KEYS or " ".join(words) in SENSITIVE_PAIRS)
+
+
+def _in_marker(text: str, position: int) -> bool:
+    """Tell whether a marker with a hash is there: `[API_KEY:1f0c9a2b]` looks like a secret."""
+    opening = text.rfind("[", max(0, position - 40), position)
+    marker = _HASHED_MARKER.match(text, opening) if opening >= 0 else None
+    return marker is not None and position < marker.end()
 
 
 def _is_card(number: int) -> bool:

@@ -10,9 +10,12 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Status
 
 from obs_helpers import conventions as c
-from obs_helpers.safe_json import dumps, dumps_list
+from obs_helpers.safe_json import dumps, dumps_list, plain_text
+from obs_helpers.schema import TABLES
 
 Redact = Callable[[Any], Any]
+
+_END_TIME = list(TABLES["spans"]).index("end_time")
 
 
 class SpanBuffer(SpanProcessor):
@@ -50,7 +53,9 @@ class SpanBuffer(SpanProcessor):
 
     def running(self) -> list[tuple[Any, ...]]:
         """Return the spans under way, as rows without an end."""
-        return [span_row(span, self._redact) for span in list(self._running.values())]
+        rows = [span_row(span, self._redact) for span in list(self._running.values())]
+        # One that ended meanwhile comes with the next drain, and must not come twice.
+        return [row for row in rows if row[_END_TIME] is None]
 
 
 def span_row(span: ReadableSpan, redact: Redact | None) -> tuple[Any, ...]:
@@ -65,19 +70,35 @@ def span_row(span: ReadableSpan, redact: Redact | None) -> tuple[Any, ...]:
         f"{ids.trace_id:032x}",
         f"{ids.span_id:016x}",
         f"{parent.span_id:016x}" if parent else None,
-        clean(span.name),
+        _text(clean(span.name)),
         span.kind.name,
         span.resource.attributes.get(c.SERVICE_NAME),
         start // 1000,
         end // 1000 if end is not None else None,
         (end - start) / 1e9 if end is not None else None,
         status,
-        clean(message) if message else None,
-        *[attributes.get(name) for name in c.SPAN_COLUMNS.values()],
+        _text(clean(message)) if message else None,
+        *[fit(attributes.get(name)) for name, fit in _COLUMNS],
         dumps(attributes).decode(),
         dumps_list(clean([_event(event) for event in span.events])),
         dumps_list([_link(link) for link in span.links]),
     )
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else plain_text(value)
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and abs(value) < 1e9 else None
+
+
+_COLUMNS = [
+    (name, _text if TABLES["spans"][column] == "VARCHAR" else _number)
+    for column, name in c.SPAN_COLUMNS.items()
+]
+"""Attributes with a column of their own. What the column cannot hold, such as a text where
+a number belongs, is in `attributes` alone: a wrong value must not cost the span."""
 
 
 def _event(event: Event) -> dict[str, Any]:
@@ -120,10 +141,12 @@ class RedactingExporter(SpanExporter):
             resource=span.resource,
             attributes=clean(dict(span.attributes or {})),
             events=[
-                Event(event.name, clean(dict(event.attributes or {})), event.timestamp)
+                Event(clean(event.name), clean(dict(event.attributes or {})), event.timestamp)
                 for event in span.events
             ],
-            links=span.links,
+            links=[
+                trace.Link(link.context, clean(dict(link.attributes or {}))) for link in span.links
+            ],
             kind=span.kind,
             status=Status(span.status.status_code, clean(message) if message else None),
             start_time=span.start_time,

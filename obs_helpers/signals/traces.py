@@ -7,16 +7,18 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import orjson
 from opentelemetry import context, trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.util._decorator import _agnosticcontextmanager
 
 from obs_helpers import conventions as c
 from obs_helpers.clock import Chance, Clock, SystemClock
-from obs_helpers.safe_json import describe
+from obs_helpers.safe_json import describe, jsonable, text_of
 
 Attributes = Mapping[str, Any]
 
@@ -28,10 +30,15 @@ class AgentTracer:
         self, provider: trace.TracerProvider | None = None, clock: Clock | None = None
     ) -> None:
         """Trace with `provider` (default: OpenTelemetry's global one) and `clock`."""
-        provider = provider or trace.get_tracer_provider()
-        self._tracer = provider.get_tracer("obs_helpers")
-        clock = clock or getattr(provider, "clock", None) or SystemClock()
-        self._time_ns = clock.time_ns
+        self._tracer = (provider or trace.get_tracer_provider()).get_tracer("obs_helpers")
+        self._provider, self._clock = provider, clock
+
+    def _time_ns(self) -> int:
+        if self._clock is not None:
+            return self._clock.time_ns()
+        provider = self._provider or trace.get_tracer_provider()
+        clock: Clock = getattr(provider, "clock", None) or SystemClock()
+        return clock.time_ns()
 
     @contextlib.contextmanager
     def trace_request(self, operation: str, **attributes: Any) -> Iterator[str]:
@@ -73,7 +80,7 @@ class AgentTracer:
     def begin(self, name: str, kind: SpanKind, attributes: Attributes) -> tuple[trace.Span, Any]:
         """Start a span and make it current; give both results to `end`."""
         span = self._tracer.start_span(
-            name, kind=kind, attributes=attributes, start_time=self._time_ns()
+            name, kind=kind, attributes=_valid(attributes), start_time=self._time_ns()
         )
         return span, context.attach(trace.set_span_in_context(span))
 
@@ -86,6 +93,27 @@ class AgentTracer:
         # early is closed by another task; there is nothing to undo in that task.
         with contextlib.suppress(ValueError):
             token.var.reset(token)
+
+
+_PLAIN = frozenset((str, bool, int, float))
+
+
+def _valid(attributes: Attributes) -> Attributes:
+    """Return `attributes` with text where OpenTelemetry raises, or leaves a value out."""
+    if _PLAIN.issuperset(map(type, attributes.values())):
+        return attributes
+    return {
+        name if isinstance(name, str) else text_of(name): _valid_value(value)
+        for name, value in attributes.items()
+    }
+
+
+def _valid_value(value: Any) -> Any:
+    kinds = set(map(type, value)) if type(value) in (list, tuple) else {type(value)}
+    if len(kinds) == 1 and kinds <= _PLAIN:
+        return value
+    copied = jsonable(value)
+    return copied if isinstance(copied, str) else orjson.dumps(copied).decode()
 
 
 def _mark(span: trace.Span, error: BaseException) -> None:
@@ -166,7 +194,7 @@ class _CurrentTracer(trace.Tracer):
     def start_span(self, *args: Any, **kwargs: Any) -> trace.Span:
         return self._tracer().start_span(*args, **kwargs)
 
-    @contextlib.contextmanager
-    def start_as_current_span(self, *args: Any, **kwargs: Any) -> Iterator[trace.Span]:  # type: ignore[override]
+    @_agnosticcontextmanager  # which decorates async functions, too
+    def start_as_current_span(self, *args: Any, **kwargs: Any) -> Iterator[trace.Span]:
         with self._tracer().start_as_current_span(*args, **kwargs) as span:
             yield span

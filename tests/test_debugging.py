@@ -1,0 +1,244 @@
+"""One trace, fetched and printed: exact for a good one, safe for a broken one."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import obs_helpers
+from obs_helpers import Store, VirtualClock, get_trace, print_trace_tree
+from obs_helpers.insight.debugging import Trace, _link, trace_tree
+from obs_helpers.schema import TABLES
+
+START_US = 1_767_600_000_000_000
+TRACE = "ab" * 16
+
+
+def span(span_id: str, parent_id: str | None = None, **values: Any) -> tuple[Any, ...]:
+    columns: dict[str, Any] = dict.fromkeys(TABLES["spans"])
+    columns |= {"trace_id": TRACE, "span_id": span_id, "parent_id": parent_id}
+    columns |= {"name": f"<{span_id}>", "status": "UNSET", "attributes": "{}"}
+    columns |= {"start_time": START_US, "end_time": START_US + 250_000, "duration_s": 0.25}
+    return tuple({**columns, **values}.values())
+
+
+def trace_of(*spans: tuple[Any, ...]) -> Trace:
+    store = Store()
+    store.append("spans", spans)
+    trace = get_trace(TRACE, store)
+    store.close()
+    return trace
+
+
+def printed(trace: Trace, span_id: str) -> int:
+    return sum(f"<{span_id}>" in line for line in trace_tree(trace))
+
+
+# -- Finding a trace -----------------------------------------------------------------------
+
+
+def test_a_trace_is_found_by_its_id_and_by_the_first_digits_of_it() -> None:
+    store = Store()
+    other = "ac" + "0" * 30
+    store.append("spans", [span("one"), span("two", "one"), span("three", trace_id=other)])
+    for wanted in (TRACE, TRACE[:6], "ab"):
+        trace = get_trace(wanted, store)
+        assert trace.trace_id == TRACE
+        assert [node.span_id for node in trace.walk()] == ["one", "two"]
+    assert [node.span_id for node in get_trace("ac", store).walk()] == ["three"]
+
+
+def test_an_unknown_trace_is_an_error_that_says_where_to_look() -> None:
+    with pytest.raises(LookupError, match=r"no trace .* 'ffff'; SELECT trace_id FROM spans"):
+        get_trace("ffff", Store())
+
+
+@pytest.mark.parametrize("wanted", ["a", ""])
+def test_too_few_digits_are_an_error_that_says_where_to_look(wanted: str) -> None:
+    store = Store()
+    store.append("spans", [span("one"), span("two", trace_id="ac" * 16)])
+    with pytest.raises(LookupError, match=rf"more than one .* '{wanted}'; SELECT trace_id FROM"):
+        get_trace(wanted, store)
+
+
+def test_wildcards_of_sql_are_no_wildcards_here() -> None:
+    store = Store()
+    store.append("spans", [span("one")])
+    for wanted in ("%", "a%", "__", "' OR true --"):
+        with pytest.raises(LookupError, match="no trace"):
+            get_trace(wanted, store)
+
+
+def test_without_telemetry_and_without_a_store_there_is_a_clear_error() -> None:
+    with pytest.raises(RuntimeError, match=r"call obs_helpers\.start\(\) first"):
+        print_trace_tree(TRACE)
+
+
+# -- The tree ------------------------------------------------------------------------------
+
+
+def test_the_tree_of_a_known_run_is_exactly_this(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = VirtualClock()
+    obs = obs_helpers.start(clock=clock, seed=4)
+    agent, faults = obs_helpers.travel_desk(clock)
+    obs_helpers.instrument(agent)
+
+    async def runs() -> None:
+        await agent.process("I need a flight from Rome to Oslo, and the weather in Oslo.")
+        faults.set("tool_error", 1)
+        await agent.process("Is there a flight from Rome to Oslo?")
+
+    asyncio.run(runs())
+    good, bad = obs.store.rows(
+        "SELECT trace_id FROM spans WHERE operation = 'invoke_agent' ORDER BY start_time"
+    )
+    print_trace_tree(good[0])
+    print_trace_tree(get_trace(bad[0][:12]))
+    assert capsys.readouterr().out == GOLDEN
+
+
+GOLDEN = """\
+invoke_agent travel-desk        1.507 s
+├─ chat scripted-1              0.560 s  298 tokens in, 39 out
+├─ execute_tool get_weather     0.196 s
+├─ execute_tool find_flights    0.554 s
+└─ chat scripted-1              0.394 s  332 tokens in, 14 out
+invoke_agent travel-desk        1.881 s
+├─ chat scripted-1              0.710 s  293 tokens in, 69 out
+├─ execute_tool find_flights    0.801 s  ERROR ToolError: the service behind \
+find_flights answered 503
+└─ chat scripted-1              0.370 s  315 tokens in, 10 out
+"""
+
+
+def test_children_stand_in_the_order_they_started() -> None:
+    spans = [
+        span("root", start_time=START_US - 1),
+        span("third", "root", start_time=START_US + 3),
+        span("first", "root", start_time=START_US + 1),
+        span("below", "first", start_time=START_US + 4),
+        span("second", "root", start_time=START_US + 2),
+    ]
+    assert trace_tree(trace_of(*spans)) == [
+        "<root>           0.250 s",
+        "├─ <first>       0.250 s",
+        "│  └─ <below>    0.250 s",
+        "├─ <second>      0.250 s",
+        "└─ <third>       0.250 s",
+    ]
+
+
+def test_what_became_of_a_span_stands_beside_it() -> None:
+    trace = trace_of(
+        span("a", attributes='{"gen_ai.usage.input_tokens":300,"gen_ai.usage.output_tokens":9}'),
+        span("b", status="ERROR", status_message="ToolError: 503"),
+        span("c", attributes='{"agent.tool.result_size":2}'),
+        span("d", duration_s=1234.5678),
+        span("e", end_time=None, duration_s=None, status="RUNNING"),
+    )
+    assert trace_tree(trace) == [
+        "<a>    0.250 s  300 tokens in, 9 out",
+        "<b>    0.250 s  ERROR ToolError: 503",
+        "<c>    0.250 s  empty result",
+        "<d>  1234.568 s",
+        "<e>    running",
+    ]
+
+
+def test_a_trace_without_spans_prints_nothing() -> None:
+    assert trace_tree(Trace(TRACE, [])) == []
+
+
+# -- Broken data ---------------------------------------------------------------------------
+
+
+def test_a_span_whose_parent_is_missing_is_a_root_of_its_own() -> None:
+    trace = trace_of(span("root"), span("child", "root"), span("orphan", "nobody"))
+    assert [node.span_id for node in trace.roots] == ["orphan", "root"]
+    assert [printed(trace, name) for name in ("root", "child", "orphan")] == [1, 1, 1]
+
+
+def test_a_span_that_is_its_own_parent_is_printed_once() -> None:
+    trace = trace_of(span("self", "self"), span("child", "self"))
+    assert trace_tree(trace) == ["<self>        0.250 s", "└─ <child>    0.250 s"]
+
+
+def test_a_circle_of_parents_is_cut_and_each_span_is_printed_once() -> None:
+    names = ["a", "b", "c", "d"]
+    circle = [span(name, names[n - 1]) for n, name in enumerate(names)]
+    trace = trace_of(*circle, span("below", "c"))
+    assert [printed(trace, name) for name in [*names, "below"]] == [1] * 5
+    assert len(trace_tree(trace)) == 5
+
+
+def test_spans_of_the_same_id_are_printed_once() -> None:
+    trace = trace_of(span("root"), *[span("twice", "root")] * 2, span("child", "twice"))
+    assert [printed(trace, name) for name in ("root", "twice", "child")] == [1, 1, 1]
+    assert len(trace_tree(trace)) == 3
+
+
+def test_a_chain_of_five_thousand_spans_is_followed_to_its_end() -> None:
+    ids = [f"{n:05}" for n in range(5000)]
+    pairs = list(zip(ids, [None, *ids], strict=False))
+    # The deepest one first: parents are looked up, not met on the way.
+    trace = trace_of(*[span(i, p, start_time=START_US - n) for n, (i, p) in enumerate(pairs)])
+    assert [node.span_id for node in trace.walk()] == ids
+    lines = trace_tree(trace)
+    assert len(lines) == 5000
+    assert all(f"<{i}>" in line for i, line in zip(ids, lines, strict=True))
+
+
+def test_a_span_with_twenty_thousand_children_shows_each_of_them() -> None:
+    ids = [f"{n:05}" for n in range(20_000)]
+    lines = trace_tree(trace_of(span("root"), *(span(i, "root") for i in ids)))
+    assert lines[0].split() == ["<root>", "0.250", "s"]
+    assert [line.split()[1] for line in lines[1:]] == [f"<{i}>" for i in ids]
+    assert lines[-1].startswith("└─ ")
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["two\nlines", "\x1b[2Jcleared", "tab\tnul\0", "left\u202etfel", "\r", "\x85", "\u2028"],
+)
+def test_no_name_or_message_can_break_the_line_or_the_terminal(hostile: str) -> None:
+    failed = span("b", "a", name=hostile, status="ERROR", status_message=hostile)
+    lines = trace_tree(trace_of(span("a", name=hostile), failed))
+    assert len(lines) == 2
+    assert all(line.isprintable() for line in lines)
+    assert "\ufffd" in lines[0]
+    assert lines[1].count("\ufffd") >= 2
+
+
+def test_a_very_long_name_is_cut_with_a_mark() -> None:
+    (line,) = trace_tree(trace_of(span("a", name="n" * 5000)))
+    assert line == "n" * 79 + "…" + "    0.250 s"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"attributes": None}, {"name": None}, {"start_time": None}, {"status": None}],
+    ids=str,
+)
+def test_a_span_with_holes_is_shown_all_the_same(values: dict[str, Any]) -> None:
+    trace = trace_of(span("holes", **values), span("child", "holes"))
+    assert [node.span_id for node in trace.walk()] == ["holes", "child"]
+    assert len(trace_tree(trace)) == 2
+
+
+_ids = st.sampled_from("abcdefgh")
+
+
+@given(st.lists(st.tuples(_ids, st.none() | _ids | st.just("nobody")), max_size=12))
+def test_whatever_the_parents_are_each_span_is_shown_once(
+    edges: list[tuple[str, str | None]],
+) -> None:
+    rows = [(i, p, f"<{i}>", None, 0.25, "UNSET", None, "{}") for i, p in edges]
+    trace = Trace(TRACE, _link(rows))
+    walked = [node.span_id for node in trace.walk()]
+    assert sorted(walked) == sorted({i for i, _ in edges})
+    assert len(trace_tree(trace)) == len(walked)
+    parents = {i: p for i, p in edges}
+    for node in trace.walk():
+        assert all(parents[child.span_id] == node.span_id for child in node.children)

@@ -1,0 +1,556 @@
+"""Redaction: what must go goes, what only looks like it stays.
+
+All values are made up. Card numbers are the payment industry's test numbers, mail
+addresses stand at example.org and example.com, keys are random letters.
+"""
+
+import base64
+import copy
+import json
+import random
+import re
+import string
+import uuid
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from obs_helpers import Redactor, Rule
+from obs_helpers.signals import redaction
+from obs_helpers.signals.redaction import MAX_DEPTH, MAX_SCAN, NEVER_SCANNED, RULES, iban, luhn
+
+LETTERS = string.ascii_letters + string.digits
+DRAW = random.Random(5)
+
+
+def letters(count: int) -> str:
+    return "".join(DRAW.choices(LETTERS, k=count))
+
+
+def jwt(size: int = 60) -> str:
+    header = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').decode().rstrip("=")
+    return f"{header}.eyJ{letters(size)}.{letters(43)}"
+
+
+def pem(size: int = 1600, kind: str = "RSA ") -> str:
+    body = "\n".join(letters(64) for _ in range(size // 64))
+    return f"-----BEGIN {kind}PRIVATE KEY-----\n{body}\n-----END {kind}PRIVATE KEY-----"
+
+
+FOUND = {
+    "EMAIL": [
+        "ada@example.org",
+        "ada.lovelace+news@mail.example.com",
+        "a_b%c-d@sub.sub.example.org",
+        "ADA@EXAMPLE.ORG",
+        "ada%40example.org",
+        "o'hara@example.org",
+    ],
+    "CARD": [
+        "4111111111111111",
+        "4111 1111 1111 1111",
+        "4111-1111-1111-1111",
+        "5555555555554444",
+        "378282246310005",
+        "3782 822463 10005",
+        "6011111111111117",
+        "2223003122003222",
+    ],
+    "IBAN": [
+        "GB82WEST12345698765432",
+        "GB82 WEST 1234 5698 7654 32",
+        "DE89370400440532013000",
+        "DE89 3704 0044 0532 0130 00",
+        "NO9386011117947",
+        "MT84MALT011000012345MTLCAST001S",
+    ],
+    "SSN": ["123-45-6789", "078 05 1120", "899-99-9999"],
+    "PHONE": [
+        "+44 20 7946 0958",
+        "+1 202-555-0143",
+        "+1 (202) 555-0143",
+        "+4930 23125 000",
+        "+49 (0) 30 23125 000",
+        "0044 20 7946 0958",
+        "(202) 555-0143",
+        "202-555-0143",
+    ],
+    "IP": ["203.0.113.7", "198.51.100.250", "10.0.0.12", "192.168.1.1:8080"],
+    "JWT": [jwt(), jwt(1500)],
+    "API_KEY": [
+        f"sk-{letters(48)}",
+        f"sk-proj-{letters(20)}-{letters(40)}_{letters(30)}",
+        f"sk-ant-api03-{letters(80)}",
+        f"AIza{letters(35)}",
+        f"gsk_{letters(40)}",
+        f"hf_{letters(34)}",
+        f"ghp_{letters(36)}",
+        f"ghr_{letters(36)}",
+        f"github_pat_{letters(22)}_{letters(40)}",
+        f"glpat-{letters(20)}",
+        f"npm_{letters(36)}",
+        "AKIA" + "Q7" * 8,
+        f"xoxb-{letters(12)}-{letters(24)}",
+        f"sk_live_{letters(24)}",
+    ],
+    "PRIVATE_KEY": [pem(), pem(kind=""), pem(kind="EC "), pem(12_800), pem()[:-40]],
+}
+
+NAMED = [
+    ("Authorization: Bearer {}", "AUTH", letters(40)),
+    ("authorization: bearer {}", "AUTH", letters(12)),
+    ("AUTHORIZATION: BEARER\t{}", "AUTH", letters(40)),
+    ("Authorization: Basic {}", "AUTH", base64.b64encode(b"ada:" + b"x" * 20).decode()),
+    ("postgresql://{}@db.example.org:5432/agents", "URL_PASSWORD", "ada:hunter2"),
+    ("https://{}@example.org/", "URL_PASSWORD", "user:p%40ss"),
+    ("redis://{}@localhost:6379/0", "URL_PASSWORD", ":hunter2!"),
+    ("password={}", "SECRET", "hunter2!"),
+    ("password: {}", "SECRET", "hunter2!"),
+    ("the password is {} for now", "SECRET", "hunter2!"),
+    ("The PASSWORD IS {}", "SECRET", "hunter2!"),
+    ("db_password = '{}'", "SECRET", "correct-horse"),
+    ("?api_key={}&page=2", "SECRET", letters(20)),
+    ("apikey: {}", "SECRET", letters(20)),
+    ("client-secret: {}", "SECRET", letters(20)),
+    ("ACCESS_TOKEN={}", "SECRET", letters(20)),
+    ("accessToken={}", "SECRET", letters(20)),
+    ("curl --password={} example.org", "SECRET", "hunter2!"),
+    ("AWS_SECRET_ACCESS_KEY={}", "SECRET", letters(40)),
+    ("secret-key: {}", "SECRET", letters(20)),
+    ('{{"nested": "password": "{}"', "SECRET", "hunter2!"),
+    ("token={}", "SECRET", letters(900)),
+    ("password={}", "SECRET", "pass"),
+]
+
+CLEAN = [
+    "",
+    "550e8400-e29b-41d4-a716-446655440000",
+    "12345678-1234-4234-8234-123456789012",
+    "4bf92f3577b34da6a3ce929d0e0e4736",
+    "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    "at 1767600000 s, 1767600000123 ms, 1767600000123456789 ns",
+    "2026-01-05T08:00:00.123456Z",
+    "2026-01-05 08:00:00+01:00",
+    "20260105080000",
+    "version 1.45.2 of 3.11.7-rc1, v2.0.0.dev1, 1.2.3.4.5",
+    "it costs $1,234.56 or 1.234,56 EUR, $0.000123456789 a token",
+    "4096 input_tokens, 128 output_tokens, 123456789 tokens in all",
+    "max_tokens: 4096, token_count=17, tokens=2048, total_tokens: 99",
+    "order 4111111111111112, order 4000-1234-5678-9012",
+    "password_policy: strict, password_length=12",
+    "Passwords must have twelve characters; never send a password by mail.",
+    "Forgot your password? Click on the link to choose a new password.",
+    "The secret to good soup and a token of thanks, keys and tokens aside",
+    "GB82WEST12345698765433 is no account",
+    "up +12345 tokens, +1048576 bytes, -123456, call 555-0143 or room 12-34-56",
+    "127.0.0.1 and 0.0.0.0 and 999.1.2.3 and 1.2.3",
+    "ada@localhost, @ada, user@, @example.org, a @ b.example",
+    "sk-short, hf_x, AKIA1234, eyJ is how it begins",
+    "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+    "basic income, basic authentication failed, bearer of news",
+    "https://example.org:8080/path?page=2#top",
+    "0.1234567890123456, 3.141592653589793, 1e-07",
+    "ISBN 978-3-16-148410-0, 10.1000/182",
+    "1234567890 1234567890",
+    '{"a": [1, 2.50, "x"],  "b": null}',
+    "ünïcödé ☃ 你好",
+]
+
+MARKER = re.compile(r"\[[A-Z_]+(?::[0-9a-f]{8})?\]")
+
+
+@pytest.fixture
+def redact() -> Redactor:
+    return Redactor()
+
+
+# -- What is found ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("marker", "value"), [(marker, value) for marker, values in FOUND.items() for value in values]
+)
+def test_a_value_goes_wherever_it_stands_in_a_text(
+    redact: Redactor, marker: str, value: str
+) -> None:
+    core = value.removeprefix("o'").removesuffix(":8080")
+    cut_short = marker == "PRIVATE_KEY" and not value.endswith("-----")  # ends with the text
+    for text in ("{}", "see {}", "({})", "a: {}, b", '"{}"', "<{}>", "x={};", "{}.", "{}\n{}"):
+        redact.found.clear()
+        cleaned = redact(text.replace("{}", value))
+        if cut_short:
+            assert cleaned == text[: text.index("{}")] + "[PRIVATE_KEY]"
+        else:
+            assert cleaned == text.replace("{}", value.replace(core, f"[{marker}]"))
+            assert redact.found == {marker: text.count("{}")}
+
+
+@pytest.mark.parametrize(("text", "marker", "value"), NAMED)
+def test_a_value_goes_by_what_stands_before_it_and_the_rest_stays(
+    redact: Redactor, text: str, marker: str, value: str
+) -> None:
+    assert redact(text.format(value)) == text.format(f"[{marker}]")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("password", "PASSWORD", "db_password", "dbPassword", "DB-PASSWORD", "user.password"),
+        *("api_key", "apiKey", "API-KEY", "x-api-key", "openai.api_key", "secret", "token"),
+        *("access_token", "accessToken", "authorization", "Authorization", "cookie", "ssn"),
+        *("pin", "cvv", "first_name", "lastName", "full name", "date_of_birth", "private_key"),
+        *("home address", "client_secret", "credentials", "passphrase", b"password"),
+    ],
+)
+def test_what_stands_under_a_telling_key_goes_whatever_it_is(redact: Redactor, key: Any) -> None:
+    for value in ("plain", 1234, ["a", "b"], {"x": 1}, ("a",)):
+        redact.found.clear()
+        assert redact({key: value, "kept": 1}) == {key: "[SECRET]", "kept": 1}
+        assert redact([{"deep": {key: value}}]) == [{"deep": {key: "[SECRET]"}}]
+        assert redact.found == {"SECRET": 2}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("password_policy", "max_tokens", "token_count", "input_tokens", "total_tokens"),
+        *("secretary", "tokenizer", "passwords_changed", "pinned", "session_id", "name"),
+        *("file_name", "agent_name", "address", "key", "cache_key", "primary_key", "keyboard"),
+        *("gen_ai.usage.input_tokens", "gen_ai.token.type", "", "___", "ssnake"),
+    ],
+)
+def test_what_stands_under_a_harmless_key_stays(redact: Redactor, key: str) -> None:
+    event = {key: "plain", "other": {key: 12}}
+    assert redact(event) == event
+    assert not redact.found
+
+
+@given(st.sampled_from(RULES).flatmap(lambda r: st.tuples(st.just(r), st.from_regex(r.pattern))))
+def test_the_cheap_hint_of_a_rule_is_in_every_text_that_the_rule_matches(
+    case: tuple[Rule, str],
+) -> None:
+    rule, text = case
+    match = rule.pattern.search(text)
+    assert match is not None
+    assert rule.hint.search(text) or not rule.confirm(match.groupdict().get("value") or match[0])
+
+
+def test_check_digits_tell_numbers_from_cards_and_accounts() -> None:
+    assert luhn("4111 1111 1111 1111")
+    assert not luhn("4111 1111 1111 1112")
+    assert not luhn("0")
+    assert iban("GB82 WEST 1234 5698 7654 32")
+    assert not iban("GB82 WEST 1234 5698 7654 33")
+
+
+# -- What is not ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", CLEAN)
+def test_what_only_looks_like_it_stays_as_it_is(redact: Redactor, text: str) -> None:
+    for value in (text, f"see {text} there", {"field": [text]}, {text: None}):
+        assert redact(value) == value
+    assert not redact.found
+
+
+@given(st.uuids(), st.integers(0, 2**128 - 1), st.integers(0, 2**40 - 1))
+def test_ids_and_times_stay_as_they_are(one: uuid.UUID, trace: int, ms: int) -> None:
+    time = datetime.fromtimestamp(ms / 1000, UTC).isoformat()
+    text = f"{one} {trace:032x} 00-{trace:032x}-{trace >> 64:016x}-01 {time} {ms}.5"
+    redact = Redactor()
+    assert redact(text) == text
+    assert redact({"trace_id": f"{trace:032d}", "n": ms}) == {"trace_id": f"{trace:032d}", "n": ms}
+
+
+@given(st.none() | st.booleans() | st.floats(allow_nan=False) | st.integers(-(10**12), 10**12))
+def test_plain_numbers_stay_as_they_are(value: Any) -> None:
+    assert Redactor()({"a": value, "b": [value]}) == {"a": value, "b": [value]}
+
+
+@pytest.mark.parametrize("name", NEVER_SCANNED)
+def test_our_own_ids_and_times_are_let_through_and_nothing_else_under_their_names(
+    redact: Redactor, name: str
+) -> None:
+    own = {name: "4111111111111111"}  # an id, not a card
+    assert redact(own) == own
+    inner = {"password": "hunter2!", "mail": "ada@example.org"}
+    for value in (inner, [inner], "ada@example.org", "the password is hunter2!"):
+        text = str(redact({name: value}))
+        assert "hunter2!" not in text
+        assert "example.org" not in text
+
+
+# -- Shapes of data ---------------------------------------------------------------------
+
+
+def test_values_are_found_at_every_level_of_nesting(redact: Redactor) -> None:
+    event = {
+        "users": [{"mail": "ada@example.org"}, ("ada@example.org", {"ada@example.org"})],
+        "ada@example.org": {"ada@example.org": 1},
+        ("ada@example.org", 1): b"ada@example.org",
+        4111111111111111: Decimal("4111111111111111"),
+        b"ada@example.org": ValueError("ada@example.org"),
+    }
+    text = str(redact(event))
+    assert "example.org" not in text
+    assert "411111" not in text
+    assert text.count("[EMAIL]") == 9
+    assert text.count("[CARD]") == 2
+
+
+def test_keys_that_become_equal_stay_apart(redact: Redactor) -> None:
+    event = {"ada@example.org": 1, "[EMAIL]": 2, "bob@example.org": 3, "[EMAIL]#2": 4}
+    for found in (redact(event), redact(event)):
+        assert list(found.values()) == [1, 2, 3, 4]
+        assert not any("example" in key for key in found)
+    known = {"[EMAIL]#2": 0, "[EMAIL]#3": 0}
+    redact(known)  # remembered as clean
+    found = redact({"ada@example.org": 1, "bob@example.org": 2, **known})
+    assert list(found.values()) == [1, 2, 0, 0]
+
+
+def test_json_inside_a_text_is_searched_as_what_it_is(redact: Redactor) -> None:
+    inner = {"user": {"password": "plain", "card": 4111111111111111}, "n": [1, None]}
+    clean = {"user": {"password": "[SECRET]", "card": "[CARD]"}, "n": [1, None]}
+    assert json.loads(redact(json.dumps(inner))) == clean
+    assert json.loads(redact(json.dumps([inner]))) == [clean]
+    twice = json.loads(redact(json.dumps({"body": json.dumps(inner)})))
+    assert json.loads(twice["body"]) == clean
+
+
+def test_json_without_anything_to_hide_is_not_rewritten(redact: Redactor) -> None:
+    for text in ('{"a" :  1.0, "b":[ ]}', '{"a": 1, "a": 2}', "{not json", "[1, 2,\n3]"):
+        assert redact(text) == text
+
+
+def test_a_key_given_twice_in_json_hides_nothing(redact: Redactor) -> None:
+    text = redact('{"a": "ada@example.org", "a": 1, "password": "hunter2!", "password": null}')
+    assert "example.org" not in text
+    assert "hunter2!" not in text
+
+
+@pytest.mark.parametrize("number", [4111111111111111, 378282246310005, 6011111111111117])
+def test_an_integer_that_is_a_card_goes(redact: Redactor, number: int) -> None:
+    assert redact({"n": number, "list": [number]}) == {"n": "[CARD]", "list": ["[CARD]"]}
+
+
+@pytest.mark.parametrize(
+    "number",
+    [4111111111111112, 1767600000123456789, 2**63, -4111111111111111, 10**5000, True],
+    ids=int.bit_length,
+)
+def test_an_integer_that_is_no_card_stays(redact: Redactor, number: int) -> None:
+    assert redact({"n": number}) == {"n": number}
+
+
+def test_the_text_of_an_exception_and_of_any_object_is_searched(redact: Redactor) -> None:
+    class Customer:
+        def __repr__(self) -> str:
+            return "Customer('ada@example.org')"
+
+    assert redact(ValueError("no ada@example.org")) == "ValueError('no [EMAIL]')"
+    assert redact([Customer()]) == ["Customer('[EMAIL]')"]
+
+
+def test_what_lies_too_deep_to_be_searched_is_not_let_through(redact: Redactor) -> None:
+    value: Any = "ada@example.org"
+    for _ in range(MAX_DEPTH + 5):
+        value = {"a": [value]}
+    ring: list[Any] = ["ada@example.org"]
+    ring.append(ring)
+    for found in (str(redact(value)), str(redact(ring))):
+        assert "example.org" not in found
+        assert "too deep to be checked" in found
+    nested = '{"a":' * 50 + '"ada@example.org"' + "}" * 50
+    assert "example.org" not in redact(nested)
+
+
+JUNK = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=10)
+    | st.sampled_from([value for values in FOUND.values() for value in values[:3]])
+    | st.sampled_from([text.format(value) for text, _, value in NAMED])
+    | st.sampled_from(CLEAN),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.text(max_size=4) | st.sampled_from(["password", "ada@example.org", "[EMAIL]"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(JUNK, st.sampled_from([None, b"key"]))
+@example({"password": "x", "text": "password=hunter2!"}, b"key")
+@example(json.dumps({"password": "x"}), b"key")
+def test_redacting_twice_changes_nothing_more(value: Any, key: bytes | None) -> None:
+    redact = Redactor(hash_key=key)
+    once = redact(value)
+    assert redact(once) == once
+    assert Redactor(hash_key=key)(once) == once
+    json.dumps(once)
+
+
+@given(JUNK)
+def test_a_redactor_copies_and_never_changes_what_it_was_given(value: Any) -> None:
+    before = copy.deepcopy(value)
+    found = Redactor()(value)
+    assert value == before
+    if isinstance(value, list | dict):
+        assert found is not value
+        found.clear()
+        assert value == before
+
+
+# -- Markers ----------------------------------------------------------------------------
+
+
+def test_with_a_key_the_same_value_gets_the_same_marker_everywhere() -> None:
+    redact = Redactor(hash_key=b"one")
+    found = redact({"a": "ada@example.org", "b": "mail ada@example.org or bob@example.org"})
+    marker = found["a"]
+    assert re.fullmatch(r"\[EMAIL:[0-9a-f]{8}\]", marker)
+    assert found["b"].startswith(f"mail {marker} or [EMAIL:")
+    assert found["b"].count(marker) == 1
+    assert Redactor(hash_key=b"one")("ada@example.org") == marker
+    assert Redactor(hash_key=b"two")("ada@example.org") != marker
+
+
+def test_with_a_key_a_secret_has_one_marker_under_a_key_and_in_a_text() -> None:
+    redact = Redactor(hash_key=b"one")
+    found = redact({"password": "hunter2!", "text": "password=hunter2!"})
+    assert found["text"] == f"password={found['password']}"
+
+
+@pytest.mark.parametrize(
+    ("marker", "value"), [(marker, values[0]) for marker, values in FOUND.items()]
+)
+def test_a_marker_with_a_hash_is_not_itself_taken_for_a_secret(marker: str, value: str) -> None:
+    for number in range(300):
+        redact = Redactor(hash_key=str(number).encode())
+        once = redact(f"it is {value}")
+        assert re.fullmatch(rf"it is \[{marker}:[0-9a-f]{{8}}\]", once)
+        assert redact(once) == once
+
+
+def test_a_card_has_one_marker_as_a_number_and_as_a_text() -> None:
+    redact = Redactor(hash_key=b"one")
+    assert redact(4111111111111111) == redact("4111111111111111")
+
+
+def test_the_redactor_counts_what_it_finds(redact: Redactor) -> None:
+    redact({"a": "ada@example.org, bob@example.org", "password": 1, "n": 4111111111111111})
+    assert redact.found == {"EMAIL": 2, "SECRET": 1, "CARD": 1}
+
+
+# -- Rules of one's own -----------------------------------------------------------------
+
+
+def rule(pattern: str, flags: int = 0, **options: Any) -> Rule:
+    return Rule("STAFF", re.compile(pattern, flags), re.compile(pattern, flags), **options)
+
+
+def test_a_rule_of_ones_own_is_applied_before_the_others() -> None:
+    redact = Redactor([rule(r"[a-z]+@staff\.example\.org")])
+    assert redact("ada@staff.example.org, bob@example.org") == "[STAFF], [EMAIL]"
+    assert Redactor()("ada@staff.example.org") == "[EMAIL]"
+
+
+def test_a_rule_of_ones_own_may_have_flags_groups_and_a_check() -> None:
+    only_even = rule(r"(?i)(?P<who>id)-(?P<value>\d+)", confirm=lambda text: int(text) % 2 == 0)
+    for redact in (Redactor([only_even]), Redactor([rule("x"), only_even, only_even])):
+        assert redact("ID-12 and id-13") == "ID-[STAFF] and id-13"
+    assert Redactor([rule("cat", re.IGNORECASE), rule("dog", re.I)])("CAT DOG") == "[STAFF] [STAFF]"
+
+
+def test_a_check_that_raises_lets_nothing_through(redact: Redactor) -> None:
+    def broken(text: str) -> bool:
+        raise LookupError(text)
+
+    failing = Redactor([rule("agent", confirm=broken)])
+    found = failing({"text": "agent ada@example.org", "other": 1})
+    assert found == {"event": "[REDACTION FAILED: LookupError]"}
+    assert failing("agent ada@example.org") == "[REDACTION FAILED: LookupError]"
+    assert failing(["agent ada@example.org"]) == "[REDACTION FAILED: LookupError]"
+    assert failing.found["FAILED"] == 3
+    assert failing("bob@example.org") == "[EMAIL]"
+
+
+# -- Hostile text -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *("a", "7", "@", "a@", "a.", ".", "-", "+1 ", "(1) ", "0 ", "00", "%40", ":", "/", " "),
+        *("eyJ", "eyJaaaaa.", "[", "{", '{"a":', "password:", "password", "token is ", "://a:"),
+        *("sk-", "1.2.", "A1", "GB82 ", "-----BEGIN PRIVATE KEY-----", "bearer ", "a_", "é", "\n"),
+        *("[EMAIL]", "4111 1111 1111 ", "_-", "\ud800", '"', "\\", "api_key", "1-", "(0) "),
+    ],
+)
+def test_hostile_text_comes_back_bounded(redact: Redactor, unit: str) -> None:
+    text = (unit * (100_000 // len(unit) + 1))[:100_000]
+    ((key, value),) = redact({text[: MAX_SCAN - 1]: text}).items()
+    for found in (value, redact([text])[0]):
+        assert len(found) < MAX_SCAN
+        assert found.endswith(" more characters]")
+    assert len(key) < 4 * MAX_SCAN
+
+
+def test_a_long_text_is_cut_and_says_by_how_much(redact: Redactor) -> None:
+    for word in ("word ", "w@rd "):
+        text = word * 20_000
+        found = redact(text)
+        kept, more = re.fullmatch(r"([^\[]*)\[(\d+) more characters\]", found).groups()
+        assert text.startswith(kept)
+        assert len(kept) + int(more) == len(text)
+        assert redact(word * (MAX_SCAN // 5)) == word * (MAX_SCAN // 5)
+
+
+EDGE_CASES = {
+    "mail": "ada.lovelace@example.org",
+    "card": "4111111111111111",
+    "jwt": jwt(),
+    "long jwt": jwt(3_000),
+    "key": f"sk-{letters(150)}",
+    "private key": pem(3_200),
+    "password": f"password={letters(200)}",
+    "long password": f"password={letters(2_000)}",
+    "bearer": f"Bearer {letters(1_500)}",
+}
+
+
+@pytest.mark.parametrize("name", EDGE_CASES)
+def test_a_value_on_the_edge_of_the_cut_does_not_leak_in_part(redact: Redactor, name: str) -> None:
+    value = EDGE_CASES[name]
+    edge = MAX_SCAN // 2
+    size = len(value)
+    for start in {
+        edge - size - 1,
+        edge - size,
+        edge - size // 2,
+        edge - 20,
+        edge - 1,
+        edge,
+        edge + 9,
+    }:
+        text = " ".join(["word"] * 4000)[: start - 1] + " " + value + " word" * 8000
+        found = redact(text)
+        secret = value.split("=")[-1].removeprefix("Bearer ").removeprefix("-----BEGIN RSA")
+        pieces = {secret[at : at + 12] for at in range(len(secret) - 11)} or {secret}
+        assert not [piece for piece in pieces if piece in found]
+        assert found.endswith(" more characters]")
+
+
+def test_the_module_says_what_it_cannot_find() -> None:
+    assert "Names and street addresses in free text are not" in (redaction.__doc__ or "")
