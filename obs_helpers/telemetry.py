@@ -109,7 +109,7 @@ class Telemetry:
         changed = [
             f"{f.name}={given[f.name]!r}" for f in fields(Options) if given[f.name] != f.default
         ]
-        return f"<Telemetry {'running' if self.running else 'stopped'} {' '.join(changed)}>"
+        return " ".join(["<Telemetry", "running" if self.running else "stopped", *changed]) + ">"
 
     # -- How it is wired ------------------------------------------------------------
 

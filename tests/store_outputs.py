@@ -30,8 +30,13 @@ def store_outputs(path: Path) -> None:
     }
     for cell in notebook.cells:
         if "machine" in cell.metadata.get("tags", []):  # no trace of a progress bar
-            cell.outputs = [o for o in cell.outputs if o.get("text", "ok").strip("\r\n ")]
+            cell.outputs = [o for o in cell.outputs if not _is_bar(o)]
     nbformat.write(notebook, path)
+
+
+def _is_bar(output: nbformat.NotebookNode) -> bool:
+    text = output.get("text", "some")
+    return "\r" in text or not text.strip()
 
 
 if __name__ == "__main__":
