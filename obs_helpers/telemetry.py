@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from obs_helpers import exporters
 from obs_helpers.clock import NS_PER_S, Chance, Clock, SystemClock
 from obs_helpers.options import Options
-from obs_helpers.signals import logs, metrics, points, spans, traces
+from obs_helpers.signals import logs, metrics, points, sinks, spans, traces
 from obs_helpers.signals.redaction import Redactor
 from obs_helpers.store import Store
 
@@ -149,22 +149,22 @@ class Telemetry:
 
     def _make_logs(self) -> None:
         options = self.options
-        self._lines = logs.LineBuffer()
+        self._lines = sinks.LineBuffer()
         self.store.attach(self._lines)
-        sinks: list[logs.Sink] = [self._lines.write]
+        writes: list[sinks.Sink] = [self._lines.write]
         if options.console:
-            sinks.append(logs.console)
+            writes.append(sinks.console)
         if options.file is not None:
-            write, close = logs.rotating_file(
+            write, close = sinks.rotating_file(
                 Path(options.file), options.file_bytes, options.file_backups
             )
-            sinks.append(write)
+            writes.append(write)
             self._closers.append(close)
         if options.otlp:
             write, close = exporters.otlp_logs(options.otlp, options.service)
-            sinks.append(write)
+            writes.append(write)
             self._closers.append(close)
-        self._log_sinks = tuple(sinks)
+        self._log_sinks = tuple(writes)
 
     def _schedule(self) -> None:
         virtual = not isinstance(self.clock, SystemClock)

@@ -55,7 +55,9 @@ def test_a_cell_can_be_run_again(kernel: Kernel) -> None:
     """Running the set-up cell three times neither warns nor doubles a span."""
     _, client = kernel
     set_up = "import obs_helpers as o; c = globals().get('c') or o.VirtualClock(); "
-    set_up += "obs = o.start(clock=c, seed=1); agent, _ = o.travel_desk(c); o.instrument(agent)\nNone"
+    set_up += (
+        "obs = o.start(clock=c, seed=1); agent, _ = o.travel_desk(c); o.instrument(agent)\nNone"
+    )
     for _ in range(3):
         assert run(client, set_up) == []
     assert run(client, "_ = await agent.process('What is the weather in Oslo?')") == []

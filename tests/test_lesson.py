@@ -10,7 +10,15 @@ LESSON = "day-4a-agent-observability.ipynb"
 
 
 def run_nbval(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-current-env"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--nbval-current-env",
+    ]
     command += ["--nbval-cell-timeout=120", "-W", "default", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(

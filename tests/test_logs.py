@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import obs_helpers
 from obs_helpers import StructuredLogger, Telemetry, VirtualClock, get_logger
 from obs_helpers.conventions import ENVELOPE
-from obs_helpers.signals import logs
+from obs_helpers.signals import logs, sinks
 from obs_helpers.signals.redaction import Rule
 
 CLASHES = (
@@ -688,7 +688,7 @@ def test_other_peoples_structlog_loggers_write_to_the_store_too(obs: Telemetry) 
 
 
 def test_a_full_buffer_counts_what_finds_no_room_and_takes_more_once_emptied() -> None:
-    buffer = logs.LineBuffer(limit=3)
+    buffer = sinks.LineBuffer(limit=3)
     logs.configure(clock=VirtualClock(), sinks=(buffer.write,))
     log = get_logger("a")
     for number in range(5):

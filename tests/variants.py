@@ -24,8 +24,8 @@ from opentelemetry.trace import SpanKind
 import obs_helpers
 from obs_helpers import conventions as c
 from obs_helpers.schema import TABLES
-from obs_helpers.signals.logs import LineBuffer
 from obs_helpers.signals.points import PointBuffer
+from obs_helpers.signals.sinks import LineBuffer
 from obs_helpers.signals.spans import span_row
 
 AGENT, MODEL, TOOLS = "travel-desk", "scripted-1", ("get_weather", "find_flights")

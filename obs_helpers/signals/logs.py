@@ -4,26 +4,19 @@ A log call never raises and never tears a line. Whatever JSON cannot hold is wri
 as text, whatever was cut or renamed shows that it was.
 """
 
-import logging
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, MutableMapping
-from datetime import UTC, datetime, timedelta
-from logging.handlers import RotatingFileHandler
-from pathlib import Path
 from typing import Any
 
-import orjson
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
 from obs_helpers.clock import NS_PER_S, Clock, SystemClock
 from obs_helpers.conventions import ENVELOPE
 from obs_helpers.safe_json import dumps, free_name, plain_text
+from obs_helpers.signals.sinks import Line, Sink
 
-Line = bytes
-Sink = Callable[[Line], None]
 Event = MutableMapping[str, Any]
 
 _STACKS = ExceptionDictTransformer(show_locals=False)
@@ -32,6 +25,22 @@ _OURS = ("event", "logger_name")
 """Fields that structlog and `get_logger` need: a caller's of that name gets a `_`."""
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+
+
+def _iso_clock(clock: Clock) -> Callable[[], str]:
+    """Return a function that tells the time in ISO 8601, UTC, to the microsecond."""
+    time_ns, cached = clock.time_ns, (-1, "")
+
+    def iso() -> str:
+        nonlocal cached
+        seconds, ns = divmod(time_ns(), NS_PER_S)
+        known = cached  # another thread may be in the next second already
+        if seconds != known[0]:
+            known = (seconds, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)))
+            cached = known
+        return f"{known[1]}.{ns // 1000:06d}Z"
+
+    return iso
 
 
 class Output:
@@ -45,6 +54,7 @@ class Output:
         self.level = LEVELS["info"]
         self.sinks: tuple[Sink, ...] = ()
         self.errors = 0
+        self.now: Callable[[], str] = _iso_clock(SystemClock())
 
     def write(self, line: Line) -> None:
         """Hand the line to every sink; a sink that fails harms nobody else."""
@@ -107,8 +117,8 @@ class EventLogger(structlog.BoundLoggerBase):
             (line,), _ = self._process_event(level, text, fields)
         except Exception as error:  # without the text, which nothing has cleaned
             output.errors += 1
-            failed, now = f"log call failed: {type(error).__name__}", datetime.now(UTC)
-            line = dumps({"timestamp": now.isoformat(), "level": level, "event": failed})
+            failed = f"log call failed: {type(error).__name__}"
+            line = dumps({"timestamp": output.now(), "level": level, "event": failed})
         output.write(line)
 
 
@@ -158,15 +168,17 @@ def configure(
         current_ids: Returns trace and span id of the active span, if there is one.
         redact: Gets the event before it is rendered and returns a cleaned copy.
     """
+    iso = _iso_clock(clock or SystemClock())
     chain = [
         structlog.contextvars.merge_contextvars,
         _exception,
-        _envelope(clock or SystemClock(), current_ids),
+        _envelope(iso, current_ids),
         *([_redaction(redact)] if redact else []),
         _render,
     ]
     OUTPUT.processors[:] = chain
     OUTPUT.level = LEVELS[level]
+    OUTPUT.now = iso
     OUTPUT.sinks = sinks
     structlog.configure(
         processors=OUTPUT.processors,
@@ -207,9 +219,7 @@ def _redaction(redact: Callable[[Any], Any]) -> Any:
     return clean
 
 
-def _envelope(clock: Clock, current_ids: Callable[[], tuple[str, str] | None]) -> Any:
-    iso = _iso_clock(clock)
-
+def _envelope(iso: Callable[[], str], current_ids: Callable[[], tuple[str, str] | None]) -> Any:
     def add(_: object, level: str, event: Event) -> Event:
         ids = current_ids()
         line: Event = {
@@ -229,81 +239,5 @@ def _envelope(clock: Clock, current_ids: Callable[[], tuple[str, str] | None]) -
     return add
 
 
-def _iso_clock(clock: Clock) -> Callable[[], str]:
-    """Return a function that tells the time in ISO 8601, UTC, to the microsecond."""
-    time_ns, cached = clock.time_ns, (-1, "")
-
-    def iso() -> str:
-        nonlocal cached
-        seconds, ns = divmod(time_ns(), NS_PER_S)
-        known = cached  # another thread may be in the next second already
-        if seconds != known[0]:
-            known = (seconds, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)))
-            cached = known
-        return f"{known[1]}.{ns // 1000:06d}Z"
-
-    return iso
-
-
 def _render(_: object, __: str, event: Event) -> tuple[tuple[Line], dict[str, Any]]:
     return (dumps(event),), {}
-
-
-# -- Sinks ------------------------------------------------------------------------------
-
-
-def console(line: Line) -> None:
-    """Print the line where the calling cell prints."""
-    sys.stdout.write(line.decode() + "\n")
-
-
-def rotating_file(path: Path, max_bytes: int, backups: int) -> tuple[Sink, Callable[[], None]]:
-    """Write lines to `path`, renamed to `path.1` … when full; for one process only.
-
-    Returns the sink and the function that closes the file.
-    """
-    handler = _File(path, maxBytes=max_bytes, backupCount=backups, encoding="utf-8", delay=True)
-
-    def write(line: Line) -> None:
-        handler.handle(logging.LogRecord("obs", 20, "", 0, line.decode(), None, None))
-
-    return write, handler.close
-
-
-class _File(RotatingFileHandler):
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        raise  # logging would print a traceback for each line
-
-
-class LineBuffer:
-    """Keeps lines until the store takes them, and counts what found no room."""
-
-    table = "logs"
-
-    def __init__(self, limit: int = 100_000) -> None:
-        """Hold `limit` lines at the most."""
-        self.limit, self.dropped = limit, 0
-        self._lines: deque[Line] = deque()
-
-    def write(self, line: Line) -> None:
-        """Keep the line, or count it as dropped."""
-        if len(self._lines) >= self.limit:
-            self.dropped += 1
-        else:
-            self._lines.append(line)
-
-    def __len__(self) -> int:
-        return len(self._lines)
-
-    def drain(self) -> list[tuple[Any, ...]]:
-        """Return and forget what is kept, as rows of the store's `logs`."""
-        return [_row(orjson.loads(self._lines.popleft())) for _ in range(len(self._lines))]
-
-
-def _row(event: dict[str, Any]) -> tuple[Any, ...]:
-    time_us = (datetime.fromisoformat(event.pop("timestamp")) - _EPOCH) // _MICROSECOND
-    known = [event.pop(name, None) for name in ENVELOPE[1:]]
-    return (time_us, *known, orjson.dumps(event).decode())
-
-
-_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)

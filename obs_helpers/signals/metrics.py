@@ -157,6 +157,8 @@ class AgentMetrics:
         self._monotonic = clock.monotonic
         self._running: set[str] = set()
         self._sessions: dict[str, _Session] = {}
+        self._over: dict[str, float] = {}
+        """When sessions were last seen that are over, but had a run in the past hour."""
         self._notes = Notes()
         self._note, self.settle = self._notes.take, self._notes.settle
 
@@ -205,7 +207,11 @@ class AgentMetrics:
 
     def _sessions_in_past_hour(self) -> int:
         limit = self._monotonic() - 3600.0
-        return sum(1 for session in self._sessions.values() if session.last_seen > limit)
+        for session_id, last_seen in list(self._over.items()):
+            if last_seen <= limit:
+                self._over.pop(session_id, None)
+        seen = [session.last_seen for session in list(self._sessions.values())]
+        return len(self._over) + sum(1 for last_seen in seen if last_seen > limit)
 
     def expect(self, agent: str) -> None:
         """Let the counters of an agent start at 0.
@@ -223,6 +229,7 @@ class AgentMetrics:
         self._running.add(run_id)
         now = self._monotonic()
         session = self._sessions.pop(session_id, None) or _Session(now)
+        self._over.pop(session_id, None)
         session.last_seen, session.queries = now, session.queries + 1
         self._sessions[session_id] = session  # last in the dict: seen last
         if len(self._sessions) > MAX_SESSIONS:
@@ -261,8 +268,8 @@ class AgentMetrics:
             self._note(self._unpriced, 1, model.call)
             return
         self._spent[model.name] = self._spent.get(model.name, Decimal(0)) + cost
-        if session_id in self._sessions:
-            self._sessions[session_id].cost += cost
+        if session := self._sessions.get(session_id):
+            session.cost += cost
 
     def tool_call(self, tool: str, duration_s: float, error_type: str | None) -> None:
         """Record a tool call."""
@@ -280,7 +287,10 @@ class AgentMetrics:
             self._close(session_id)
 
     def _close(self, session_id: str) -> None:
-        session = self._sessions.pop(session_id)
+        session = self._sessions.pop(session_id, None)
+        if session is None:  # it goes on, in another thread
+            return
+        self._over[session_id] = session.last_seen
         self._note(self._queries, session.queries)
         self._note(self._session_cost, float(session.cost))
 
