@@ -18,15 +18,16 @@ from obs_helpers.insight.debugging import get_trace, print_trace_tree
 from obs_helpers.insight.quantiles import histogram_quantile
 from obs_helpers.insight.targets import TARGETS, scorecard
 from obs_helpers.signals.logs import StructuredLogger, get_logger
-from obs_helpers.signals.metrics import Recorder
-from obs_helpers.signals.redaction import Redactor, Rule
+from obs_helpers.signals.metrics import Recorder as _Recorder
+from obs_helpers.signals.redaction import Redactor
+from obs_helpers.signals.rules import Rule
 from obs_helpers.signals.traces import AgentTracer
 from obs_helpers.store import Store, StoreError
 from obs_helpers.telemetry import Telemetry, current, shutdown, start
 
 __version__ = "0.4.0"
 
-metrics = Recorder()
+metrics = _Recorder()
 """Records by name, on the telemetry that runs now."""
 
 __all__ = [

@@ -1,5 +1,6 @@
 """The options of `start()`, each checked before anything is started."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -55,61 +56,41 @@ class Options:
 
     def __post_init__(self) -> None:
         """Check each option."""
-        _require(
-            isinstance(self.store, str | Path | Store), "store", self.store, "a path or a Store"
-        )
-        _require(
-            self.clock is None or hasattr(self.clock, "every"),
-            "clock", self.clock, "a SystemClock or a VirtualClock",
-        )  # fmt: skip
-        _require(
-            self.seed is None or isinstance(self.seed, int), "seed", self.seed, "a whole number"
-        )
+        for name, good, remedy in (*self._checks_of_what(), *self._checks_of_where()):
+            if not good:
+                msg = f"{name}={getattr(self, name)!r} does not work; give {remedy}"
+                raise ValueError(msg)
+
+    def _checks_of_what(self) -> Iterator[tuple[str, bool, str]]:
+        clock, share, collect, keep = self.clock, self.sampling, self.collect_s, self.retention
+        yield "clock", clock is None or hasattr(clock, "every"), "a SystemClock or a VirtualClock"
+        yield "seed", self.seed is None or isinstance(self.seed, int), "a whole number"
         named = isinstance(self.service, str) and self.service != ""
-        _require(named, "service", self.service, "a name, such as 'travel-desk'")
-        _require(self.level in LEVELS, "level", self.level, f"one of {', '.join(LEVELS)}")
-        share = self.sampling
-        _require(_is_number(share) and 0 <= share <= 1, "sampling", share, "a share from 0 to 1")
+        yield "service", named, "a name, such as 'travel-desk'"
+        yield "level", self.level in LEVELS, f"one of {', '.join(LEVELS)}"
+        yield "sampling", _is_number(share) and 0 <= share <= 1, "a share from 0 to 1"
         for name in ("console", "capture_content"):
-            value = getattr(self, name)
-            _require(isinstance(value, bool), name, value, "True or False")
-        wanted = self.redact
-        _require(isinstance(wanted, bool | Redactor), "redact", wanted, "True, False or a Redactor")
-        file = self.file
-        _require(
-            file is None or (Path(file).absolute().parent.is_dir() and not Path(file).is_dir()),
-            "file", file, "a file in a folder that is there",
-        )  # fmt: skip
+            yield name, isinstance(getattr(self, name), bool), "True or False"
+        yield "redact", isinstance(self.redact, bool | Redactor), "True, False or a Redactor"
+        often = collect is None or (_is_number(collect) and collect > 0)
+        yield "collect_s", often, "seconds above 0"
+        kept = keep is None or (isinstance(keep, timedelta) and keep > timedelta(0))
+        yield "retention", kept, "a timedelta above zero, such as timedelta(days=7)"
+
+    def _checks_of_where(self) -> Iterator[tuple[str, bool, str]]:
+        port, otlp = self.prometheus_port, self.otlp
+        yield "store", isinstance(self.store, str | Path | Store), "a path or a Store"
+        file = Path(self.file).absolute() if self.file is not None else None
+        writable = file is None or (file.parent.is_dir() and not file.is_dir())
+        yield "file", writable, "a file in a folder that is there"
         for name in ("file_bytes", "file_backups", "max_rows"):
             value = getattr(self, name)
-            _require(isinstance(value, int) and value > 0, name, value, "a whole number above 0")
-        collect = self.collect_s
-        _require(
-            collect is None or (_is_number(collect) and collect > 0),
-            "collect_s", collect, "seconds above 0",
-        )  # fmt: skip
-        port = self.prometheus_port
-        _require(
-            port is None or (isinstance(port, int) and 0 <= port <= 65535),
-            "prometheus_port", port, "a port, 0 to 65535",
-        )  # fmt: skip
-        otlp = self.otlp
-        _require(
-            otlp is None or str(otlp).startswith(("http://", "https://")),
-            "otlp", otlp, "an address such as 'http://localhost:4318'",
-        )  # fmt: skip
-        keep = self.retention
-        _require(
-            keep is None or (isinstance(keep, timedelta) and keep > timedelta(0)),
-            "retention", keep, "a timedelta above zero, such as timedelta(days=7)",
-        )  # fmt: skip
+            yield name, isinstance(value, int) and value > 0, "a whole number above 0"
+        served = port is None or (isinstance(port, int) and 0 <= port <= 65535)
+        yield "prometheus_port", served, "a port, 0 to 65535"
+        address = otlp is None or str(otlp).startswith(("http://", "https://"))
+        yield "otlp", address, "an address such as 'http://localhost:4318'"
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _require(condition: bool, name: str, value: object, remedy: str) -> None:
-    if not condition:
-        msg = f"{name}={value!r} does not work; give {remedy}"
-        raise ValueError(msg)

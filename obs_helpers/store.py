@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import duckdb
 
-from obs_helpers.schema import TABLES
+from obs_helpers.schema import INSERT, SETUP, TABLES, typed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +88,7 @@ class Store:
             raise StoreError(msg)
         with self._lock:
             values = [list(column) for column in zip(*rows, strict=True)]
-            self._do(_INSERT[table], values)
+            self._do(INSERT[table], values)
             self._rows[table] += len(rows)
             if self._rows[table] > self.max_rows:
                 self._evict(table)
@@ -156,7 +156,7 @@ class Store:
             for table in TABLES:
                 writer.register("frame", self.sql(f"FROM {table}"))
                 target = str(folder / f"{table}.parquet").replace("'", "''")
-                writer.execute(f"COPY ({_typed(table)}) TO '{target}' (FORMAT parquet)")
+                writer.execute(f"COPY ({typed(table)}) TO '{target}' (FORMAT parquet)")
 
     @classmethod
     def load(cls, folder: str | Path, max_rows: int = 1_000_000) -> "Store":
@@ -174,7 +174,7 @@ class Store:
         frames = {}
         for table in TABLES:
             file = Path(folder) / f"{table}.parquet"
-            question = _typed(table, "read_parquet(?)")
+            question = typed(table, "read_parquet(?)")
             try:
                 with duckdb.connect() as reader:
                     frames[table] = reader.execute(question, [str(file)]).df()
@@ -255,7 +255,7 @@ class Store:
     def _insert_frame(self, table: str, frame: "pd.DataFrame") -> None:
         with self._lock:
             self._con.register("frame", frame)
-            self._do(f"INSERT INTO {table} {_typed(table)}")
+            self._do(f"INSERT INTO {table} {typed(table)}")
             self._con.unregister("frame")
             self._rows[table] += len(frame)
             if self._rows[table] > self.max_rows:
@@ -267,35 +267,11 @@ class _Provisional(Protocol):
     def running(self) -> list[Row]: ...
 
 
-def _typed(table: str, source: str = "frame") -> str:
-    """Return the query that gives a column without any value its type back."""
-    columns = ", ".join(f"{name}::{kind} AS {name}" for name, kind in TABLES[table].items())
-    return f"SELECT {columns} FROM {source}"
-
-
-_SETUP = (
-    "BEGIN",
-    "SELECT error('it holds tables of something else') FROM (SELECT list(table_name) AS found "
-    "FROM duckdb_tables()) WHERE len(found) > 0 AND NOT list_contains(found, 'spans')",
-    *(
-        f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(map(' '.join, columns.items()))})"
-        for table, columns in TABLES.items()
-    ),
-    *(f"SELECT {', '.join(columns)} FROM {table} LIMIT 0" for table, columns in TABLES.items()),
-    "COMMIT",
-    "SET TimeZone = 'UTC'",
-    # From here on: no files but its own, no extensions, none of the caller's variables.
-    "SET enable_external_access = false",
-    "SET python_enable_replacements = false",
-    "SET lock_configuration = true",
-)
-
-
 def _connect(path: str) -> duckdb.DuckDBPyConnection:
     con = None
     try:
         con = duckdb.connect(path)
-        for statement in _SETUP:
+        for statement in SETUP:
             con.execute(statement).fetchall()
     except duckdb.Error as error:
         if con is not None:
@@ -307,17 +283,3 @@ def _connect(path: str) -> duckdb.DuckDBPyConnection:
         )
         raise StoreError(msg) from None
     return con
-
-
-def _insert(table: str) -> str:
-    """Return an INSERT that takes one list per column: far faster than row by row."""
-    values = [
-        "make_timestamp(unnest(?::BIGINT[]))"
-        if kind == "TIMESTAMP"
-        else f"unnest(?::{'DOUBLE' if kind.startswith('DECIMAL') else kind}[])"
-        for kind in TABLES[table].values()
-    ]
-    return f"INSERT INTO {table} SELECT {', '.join(values)}"
-
-
-_INSERT = {table: _insert(table) for table in TABLES}

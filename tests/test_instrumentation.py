@@ -195,10 +195,10 @@ def test_a_tools_own_logs_and_spans_belong_to_its_call() -> None:
     ))  # fmt: skip
     for word in ("one", "two"):
         assert obs.store.rows(
-            "SELECT span_id FROM logs WHERE event = 'looking up' AND fields->>'word' = ?", [word]
+            "SELECT span_id FROM logs WHERE event = 'looking up' AND (fields->>'word') = ?", [word]
         ) == [(tools[f"c-{word}"],)]
         assert obs.store.rows(
-            "SELECT parent_id FROM spans WHERE attributes->>'word' = ?", [word]
+            "SELECT parent_id FROM spans WHERE (attributes->>'word') = ?", [word]
         ) == [(tools[f"c-{word}"],)]
 
 

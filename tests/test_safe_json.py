@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from obs_helpers.safe_json import (
@@ -140,6 +140,7 @@ def test_anything_becomes_one_line_of_valid_json(event: dict[str, Any]) -> None:
     assert len(found) == len(event)
 
 
+@settings(max_examples=25)
 @given(st.dictionaries(TEXT, JUNK, max_size=8))
 def test_values_that_json_knows_come_back_the_same(event: dict[str, Any]) -> None:
     found = parsed(dumps(event))

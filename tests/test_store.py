@@ -1,6 +1,7 @@
 """The store: what goes in comes out, in order, bounded, and nobody can change it by asking."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -264,7 +265,7 @@ def test_a_running_span_never_vanishes_for_a_reader_while_others_flush() -> None
     thread = threading.Thread(target=keep_flushing)
     thread.start()
     try:
-        counts = {store.rows("SELECT count(*) FROM spans")[0][0] for _ in range(60)}
+        counts = {store.rows("SELECT count(*) FROM spans")[0][0] for _ in range(40)}
     finally:
         stop.set()
         thread.join()
@@ -290,7 +291,7 @@ def test_the_oldest_rows_go_first_and_are_counted(table: str) -> None:
 
 
 @given(st.integers(1, 30), st.lists(st.integers(0, 40), min_size=2, max_size=6))
-@settings(max_examples=8)
+@settings(max_examples=5)
 def test_a_table_never_holds_more_than_its_limit(limit: int, batches: list[int]) -> None:
     store, source, sent = Store(max_rows=limit), SpanSource([]), 0
     store.attach(source)
@@ -482,7 +483,7 @@ def rows_of(table: str) -> st.SearchStrategy[list[tuple[Any, ...]]]:
 
 
 @given(st.fixed_dictionaries({table: rows_of(table) for table in TABLES}))
-@settings(max_examples=6)
+@settings(max_examples=4)
 def test_save_and_load_give_back_exactly_the_same(
     tmp_path_factory: pytest.TempPathFactory, content: dict[str, list[tuple[Any, ...]]]
 ) -> None:
@@ -526,40 +527,48 @@ def test_a_loaded_store_is_bounded_and_read_only_too(tmp_path: Path) -> None:
         loaded.sql("DELETE FROM logs")
 
 
+@pytest.fixture(scope="module")
+def saved_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("saved")
+    store = Store()
+    store.append("spans", [span()])
+    store.save(folder)
+    return folder
+
+
+@pytest.fixture
+def saved(saved_once: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(saved_once, tmp_path / "saved"))
+
+
 @pytest.mark.parametrize("table", TABLES)
-def test_loading_from_a_folder_without_one_table_names_the_file(table: str, tmp_path: Path) -> None:
-    Store().save(tmp_path)
-    (tmp_path / f"{table}.parquet").unlink()
+def test_loading_from_a_folder_without_one_table_names_the_file(table: str, saved: Path) -> None:
+    (saved / f"{table}.parquet").unlink()
     with pytest.raises(StoreError, match=f"{table}.parquet is not a saved table"):
-        Store.load(tmp_path)
+        Store.load(saved)
 
 
 @pytest.mark.parametrize("content", [b"", b"no parquet", b"PAR1" + b"\0" * 9 + b"PAR1"])
-def test_loading_a_file_that_is_no_table_names_the_file(content: bytes, tmp_path: Path) -> None:
-    Store().save(tmp_path)
-    (tmp_path / "logs.parquet").write_bytes(content)
+def test_loading_a_file_that_is_no_table_names_the_file(content: bytes, saved: Path) -> None:
+    (saved / "logs.parquet").write_bytes(content)
     with pytest.raises(StoreError, match=r"logs\.parquet is not a saved table 'logs'"):
-        Store.load(tmp_path)
+        Store.load(saved)
 
 
-def test_loading_the_parquet_file_of_something_else_names_the_file(tmp_path: Path) -> None:
-    Store().save(tmp_path)
+def test_loading_the_parquet_file_of_something_else_names_the_file(saved: Path) -> None:
     with duckdb.connect() as other:
-        other.execute(f"COPY (SELECT 1 AS x) TO '{tmp_path / 'spans.parquet'}'")
+        other.execute(f"COPY (SELECT 1 AS x) TO '{saved / 'spans.parquet'}'")
     with pytest.raises(StoreError, match=r"spans\.parquet is not a saved table 'spans'"):
-        Store.load(tmp_path)
+        Store.load(saved)
 
 
-def test_a_column_of_the_wrong_type_is_refused_and_nothing_is_added(tmp_path: Path) -> None:
-    store = Store()
-    store.append("spans", [span()])
-    store.save(tmp_path)
+def test_a_column_of_the_wrong_type_is_refused_and_nothing_is_added(saved: Path) -> None:
     columns = ", ".join(f"'x' AS {name}" for name in TABLES["logs"])
     with duckdb.connect() as other:
-        other.execute(f"COPY (SELECT {columns}) TO '{tmp_path / 'logs.parquet'}'")
+        other.execute(f"COPY (SELECT {columns}) TO '{saved / 'logs.parquet'}'")
     target = Store()
     with pytest.raises(StoreError, match=r"logs\.parquet"):
-        target.add(tmp_path)
+        target.add(saved)
     assert target.rows("SELECT count(*) FROM spans") == [(0,)]
 
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from numbers import Real
 from typing import Any
 
@@ -28,7 +28,7 @@ SESSION_IDLE_S = 1800.0
 MAX_SESSIONS = 10_000
 """Sessions followed at once; beyond, the one that was quiet longest is closed."""
 MAX_NOTES = 10_000
-"""Measurements noted at once; the next one settles them all."""
+"""Measurements noted at once; the next one records them all."""
 
 
 class Recorder:
@@ -43,8 +43,8 @@ class Recorder:
         spec = c.METRICS.get(name) or c.Metric(name, "s", f"Duration of {name}", c.SECONDS)
         if (number := _number(duration_ms)) is None:
             self._reject(name)
-        elif instrument := self._make("histogram", spec):
-            instrument.record(number / 1000, self._labels(labels))
+        elif record := self._make("histogram", spec):
+            record(number / 1000, self._labels(labels))
 
     def increment(self, name: str, value: float = 1, **labels: object) -> None:
         """Add `value`, zero or more, to a counter.
@@ -56,8 +56,8 @@ class Recorder:
         spec = c.METRICS.get(name) or c.Metric(name, "1", f"Count of {name}")
         if (number := _number(value)) is None:
             self._reject(name)
-        elif instrument := self._make("counter", spec):
-            instrument.add(number, self._labels(labels))
+        elif record := self._make("counter", spec):
+            record(number, self._labels(labels))
 
     def _labels(self, labels: Mapping[str, object]) -> dict[str, str]:
         redact = getattr(metrics.get_meter_provider(), "redact", None) or (lambda text: text)
@@ -73,8 +73,8 @@ class Recorder:
             self._reject(spec.name)
 
     def _reject(self, name: str) -> None:
-        counter = _instrument(self._meter(), "counter", c.REJECTED)
-        counter.add(1, self._labels({"metric": name}))
+        count = _instrument(self._meter(), "counter", c.REJECTED)
+        count(1, self._labels({"metric": name}))
 
 
 def _number(value: object) -> float | None:
@@ -89,16 +89,16 @@ def _number(value: object) -> float | None:
 
 @lru_cache(maxsize=1024)
 def _instrument(meter: metrics.Meter, kind: str, spec: c.Metric) -> Any:
-    """Return the one instrument for `spec`: made twice, it would be exported twice."""
+    """Return what records `spec`, on one instrument: a second would be exported, too."""
     if kind == "counter":
-        return meter.create_counter(spec.name, spec.unit, spec.description)
+        return meter.create_counter(spec.name, spec.unit, spec.description).add
     return meter.create_histogram(
         spec.name,
         spec.unit,
         spec.description,
         # As floats: Prometheus takes le="1" and le="1.0" for different series.
         explicit_bucket_boundaries_advisory=[float(b) for b in spec.boundaries] or None,
-    )
+    ).record
 
 
 class ModelLabels:
@@ -110,35 +110,6 @@ class ModelLabels:
         self.call = {c.PROVIDER: provider, c.REQUEST_MODEL: model}
         self.input = {**self.call, c.TOKEN_TYPE: "input"}
         self.output = {**self.call, c.TOKEN_TYPE: "output"}
-
-
-class Notes:
-    """Measurements noted down, to be recorded a little later.
-
-    OpenTelemetry's instruments take ten times as long as a note. So a request only takes
-    notes, which are settled by the thread that flushes or when the metrics are read,
-    whichever comes first.
-    """
-
-    def __init__(self) -> None:
-        """Start with an empty page."""
-        self._notes: deque[tuple[Any, ...]] = deque()
-        self._settling = threading.Lock()
-
-    def take(
-        self, record: Callable[..., None], value: float, labels: Mapping[str, str] | None = None
-    ) -> None:
-        """Note that `record` is to be called, with the span that is current now."""
-        self._notes.append((record, value, labels, context.get_current()))
-        if len(self._notes) > MAX_NOTES:
-            self.settle()
-
-    def settle(self) -> None:
-        """Record what was noted; returns when all of it is."""
-        with self._settling:
-            for _ in range(len(self._notes)):
-                record, *measurement = self._notes.popleft()
-                record(*measurement)
 
 
 @dataclass(slots=True)
@@ -159,15 +130,10 @@ class AgentMetrics:
         self._sessions: dict[str, _Session] = {}
         self._over: dict[str, float] = {}
         """When sessions were last seen that are over, but had a run in the past hour."""
-        self._notes = Notes()
-        self._note, self.settle = self._notes.take, self._notes.settle
-
-        def histogram(spec: c.Metric) -> Callable[..., None]:
-            return _instrument(meter, "histogram", spec).record  # type: ignore[no-any-return]
-
-        def counter(spec: c.Metric) -> Callable[..., None]:
-            return _instrument(meter, "counter", spec).add  # type: ignore[no-any-return]
-
+        self._notes: deque[tuple[Any, ...]] = deque()
+        self._settling = threading.Lock()
+        histogram = partial(_instrument, meter, "histogram")
+        counter = partial(_instrument, meter, "counter")
         self._run_duration = histogram(c.RUN_DURATION)
         self._model_duration = histogram(c.MODEL_DURATION)
         self._tool_duration = histogram(c.TOOL_DURATION)
@@ -196,6 +162,21 @@ class AgentMetrics:
 
         create = meter.create_observable_counter if counts else meter.create_observable_gauge
         create(spec.name, [observe], spec.unit, spec.description)
+
+    def _note(
+        self, record: Callable[..., None], value: float, labels: Mapping[str, str] | None = None
+    ) -> None:
+        # An instrument takes ten times as long as a note: the request shall not wait for it.
+        self._notes.append((record, value, labels, context.get_current()))
+        if len(self._notes) > MAX_NOTES:
+            self.settle()
+
+    def settle(self) -> None:
+        """Record what was noted; the thread that flushes does this, and whoever reads."""
+        with self._settling:
+            for _ in range(len(self._notes)):
+                record, *measurement = self._notes.popleft()
+                record(*measurement)
 
     def _costs(self, _: CallbackOptions) -> Iterator[Observation]:
         for model, cost in list(self._spent.items()):
