@@ -145,7 +145,9 @@ def replayed_day(hours: float) -> list[Row]:
     agent, faults = obs_helpers.travel_desk(clock)
     obs_helpers.instrument(agent)
     day = asyncio.run(
-        obs_helpers.replay(agent, faults, clock, hours=hours, incidents=obs_helpers.BAD_DAY)
+        obs_helpers.replay(
+            agent, faults, clock, hours=hours, incidents=obs_helpers.BAD_DAY, progress=False
+        )
     )
     runs = f"SELECT count(*) FROM spans WHERE operation = '{c.INVOKE_AGENT}'"
     found = obs.store.rows(runs)[0][0]

@@ -14,7 +14,7 @@ settings.register_profile(
     deadline=None,
     database=None,
     derandomize=True,
-    max_examples=50,
+    max_examples=25,
     print_blob=False,
     suppress_health_check=[HealthCheck.too_slow],
 )

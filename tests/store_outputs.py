@@ -37,7 +37,7 @@ def store_outputs(path: Path) -> None:
 
 def _is_bar(output: nbformat.NotebookNode) -> bool:
     text = output.get("text", "some")
-    return "\r" in text or not text.strip()
+    return "it/s]" in text or not text.strip()
 
 
 if __name__ == "__main__":

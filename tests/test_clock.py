@@ -150,20 +150,24 @@ def test_a_negative_sleep_is_a_sleep_of_no_length(run: Any) -> None:
     assert clock.monotonic() == 0
 
 
-def test_a_cancelled_sleeper_neither_wakes_nor_moves_the_time(run: Any) -> None:
+def test_a_cancelled_sleeper_neither_wakes_nor_moves_the_time(
+    run: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     clock, woken = VirtualClock(), []
 
     async def main() -> None:
-        cancelled = asyncio.create_task(nap(clock, 50, woken))
-        kept = asyncio.create_task(nap(clock, 5, woken))
+        tasks = [asyncio.create_task(nap(clock, s, woken)) for s in (50, 3, 5, 5, 5)]
+        kept = tasks.pop(2)
         await clock.sleep(1)
-        cancelled.cancel()
+        for task in tasks:
+            task.cancel()
         await kept
-        assert cancelled.cancelled()
+        assert all(task.cancelled() for task in tasks)
         await clock.sleep(1)
 
     run(main())
     assert woken == [(5, 5.0)]
+    assert caplog.records == []
     assert clock.monotonic() == 6
 
 
@@ -203,7 +207,9 @@ def test_sleepers_that_a_failed_run_left_behind_do_not_disturb_the_next() -> Non
     assert woken == [(20, begin + 20)]
 
 
-def test_sleepers_of_a_loop_that_was_closed_under_them_are_forgotten() -> None:
+def test_sleepers_of_a_loop_that_was_closed_under_them_are_forgotten(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     clock, woken = VirtualClock(), []
     loop = asyncio.new_event_loop()
     left = [loop.create_task(nap(clock, seconds, woken)) for seconds in (1, 7, 8, 9)]
@@ -212,6 +218,7 @@ def test_sleepers_of_a_loop_that_was_closed_under_them_are_forgotten() -> None:
     begin = clock.monotonic()
     asyncio.run(nap(clock, 20, woken))
     assert woken == [(1, 1.0), (20, begin + 20)]
+    assert caplog.records == []
     for task in left[1:]:
         assert not task.done()
         task._log_destroy_pending = False  # type: ignore[attr-defined]

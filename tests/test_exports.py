@@ -68,7 +68,9 @@ OUTLINE = [
 ]
 
 
-@pytest.mark.parametrize(("function", "names", "others"), OUTLINE, ids=lambda x: getattr(x, "__qualname__", None))
+@pytest.mark.parametrize(
+    ("function", "names", "others"), OUTLINE, ids=lambda x: getattr(x, "__qualname__", None)
+)
 def test_the_outlines_calls_work_as_written(
     function: Callable[..., Any], names: list[str], others: list[str]
 ) -> None:

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from obs_helpers import Redactor, Rule
@@ -230,7 +230,6 @@ def test_what_stands_under_a_harmless_key_stays(redact: Redactor, key: str) -> N
     assert not redact.found
 
 
-@settings(max_examples=30)
 @given(st.sampled_from(RULES).flatmap(lambda r: st.tuples(st.just(r), st.from_regex(r.pattern))))
 def test_the_cheap_hint_of_a_rule_is_in_every_text_that_the_rule_matches(
     case: tuple[Rule, str],
@@ -537,15 +536,7 @@ def test_a_value_on_the_edge_of_the_cut_does_not_leak_in_part(redact: Redactor, 
     value = EDGE_CASES[name]
     edge = MAX_SCAN // 2
     size = len(value)
-    for start in {
-        edge - size - 1,
-        edge - size,
-        edge - size // 2,
-        edge - 20,
-        edge - 1,
-        edge,
-        edge + 9,
-    }:
+    for start in (edge - size, edge - size // 2, edge - 20, edge - 1):
         text = " ".join(["word"] * 4000)[: start - 1] + " " + value + " word" * 8000
         found = redact(text)
         secret = value.split("=")[-1].removeprefix("Bearer ").removeprefix("-----BEGIN RSA")

@@ -697,16 +697,13 @@ def test_a_file_that_is_no_store_is_refused_and_left_as_it_is(make: Any, tmp_pat
     before = path.read_bytes()
     with pytest.raises(StoreError, match=r"cannot open '.*mine\.duckdb'.*move it away") as refused:
         Store(path)
+    # It is not kept open, though the error still is: whoever owns it can use it. (Reading
+    # the file here would give up this process's lock on it, so the owner comes first.)
+    if make in (foreign_tables, foreign_table_of_the_same_name):
+        owner = run_python("import duckdb, sys; duckdb.connect(sys.argv[1])", path)
+        assert (owner.returncode, owner.stderr) == (0, ""), refused
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["mine.duckdb"]
-    del refused
-    # It is not kept open either: whoever owns it can still use it.
-    with duckdb.connect() as other:
-        try:
-            other.execute(f"ATTACH '{path}' AS it")
-        except duckdb.Error as error:
-            assert make in (damaged, text), error
-    assert path.read_bytes() == before
 
 
 def test_a_folder_that_is_missing_or_is_the_file_itself_is_refused(tmp_path: Path) -> None:

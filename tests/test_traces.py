@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
@@ -596,7 +596,6 @@ def test_any_attributes_arrive(obs: Telemetry) -> None:
     names = st.text(st.characters(codec=None), min_size=1, max_size=8)
     count = Counter[str]()
 
-    @settings(max_examples=25)
     @given(st.dictionaries(names, values, max_size=5), names)
     def check(attributes: dict[str, Any], name: str) -> None:
         with obs.tracer.span(name, attributes):

@@ -24,7 +24,7 @@ class Instrumentation(Hooks):
         self._tracer, self._metrics = telemetry.tracer, telemetry.metrics
         self._log = telemetry.logger(agent.name).bind()
         self._seconds = telemetry.clock.monotonic
-        self._metrics.expect(agent.name)
+        self._metrics.expect(agent.name, agent.hook_errors)
         self._tools = agent.tools
         self._model = ModelLabels(agent.model.provider, agent.model.name)
 

@@ -146,6 +146,10 @@ class AgentMetrics:
         self._spent: dict[str, Decimal] = {}
         self._observe(meter, c.ACTIVE, self._now_running)
         self._observe(meter, c.SESSIONS, self._sessions_in_past_hour)
+        self._hook_errors: dict[str, Mapping[str, int]] = {}
+        meter.create_observable_counter(
+            c.HOOK_ERRORS.name, [self._failed_hooks], c.HOOK_ERRORS.unit, c.HOOK_ERRORS.description
+        )
         meter.create_observable_counter(
             c.TOTAL_COST.name, [self._costs], c.TOTAL_COST.unit, c.TOTAL_COST.description
         )
@@ -182,6 +186,10 @@ class AgentMetrics:
         for model, cost in list(self._spent.items()):
             yield Observation(float(cost), {c.REQUEST_MODEL: model})
 
+    def _failed_hooks(self, _: CallbackOptions) -> Iterator[Observation]:
+        for agent, errors in list(self._hook_errors.items()):
+            yield Observation(sum(errors.values()), {c.AGENT_NAME: agent})
+
     def _now_running(self) -> int:
         self.settle()  # a reader asks this first, and reads the instruments after
         return len(self._running)
@@ -194,12 +202,13 @@ class AgentMetrics:
         seen = [session.last_seen for session in list(self._sessions.values())]
         return len(self._over) + sum(1 for last_seen in seen if last_seen > limit)
 
-    def expect(self, agent: str) -> None:
-        """Let the counters of an agent start at 0.
+    def expect(self, agent: str, hook_errors: Mapping[str, int]) -> None:
+        """Let the counters of an agent start at 0, and read `hook_errors` from now on.
 
         A counter that first appears at 1 has not risen for whoever reads rates: the
         first error would be invisible.
         """
+        self._hook_errors[agent] = hook_errors
         for outcome in ("success", "error"):
             self._note(self._requests, 0, {c.AGENT_NAME: agent, c.OUTCOME: outcome})
         for category in c.CATEGORIES:
