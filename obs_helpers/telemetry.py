@@ -57,11 +57,6 @@ class Telemetry:
             raise
         self.running = True
 
-    @property
-    def capture_content(self) -> bool:
-        """Whether prompts, answers and tool data are recorded."""
-        return self.options.capture_content
-
     def logger(self, name: str) -> Any:
         """Return a structlog logger that logs under `name`."""
         return logs.get_logger(name)

@@ -5,6 +5,7 @@ import json
 import logging
 import math
 import threading
+from collections import Counter
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 import obs_helpers
 from obs_helpers import Incident, Telemetry, VirtualClock
@@ -335,14 +337,23 @@ def test_model_and_tool_calls_are_timed_by_error_type(obs: Telemetry) -> None:
 @given(st.lists(st.decimals(0, 10, places=9), min_size=1, max_size=40))
 @example([Decimal("0.1")] * 10)
 def test_costs_add_up_exactly(costs: list[Decimal]) -> None:
-    provider = obs_helpers.signals.points.make_provider("desk", [], outline_names=False)
+    reader = InMemoryMetricReader()
+    provider = obs_helpers.signals.points.make_provider("desk", [reader], outline_names=False)
     metrics = AgentMetrics(provider, VirtualClock())
     for cost in costs:
         metrics.usage(MODEL, "s", (1, 1), cost)
-    (observed,) = metrics._costs(None)
-    assert observed.value == float(sum(costs))
-    assert observed.attributes == {c.REQUEST_MODEL: "model-y"}
+    (found,) = reader.get_metrics_data().resource_metrics[0].scope_metrics
+    (point,) = next(m for m in found.metrics if m.name == c.TOTAL_COST.name).data.data_points
+    assert point.value == float(sum(costs))
+    assert point.attributes == {c.REQUEST_MODEL: "model-y"}
     provider.shutdown()
+
+
+def test_exceptions_in_hooks_are_counted_by_agent(obs: Telemetry) -> None:
+    """What hooks raise does not reach the agent, and shows as `agent.hook_errors`."""
+    obs.metrics.expect("desk", Counter(before_run=2, after_run=1))
+    obs.collect()
+    assert totals(obs, c.HOOK_ERRORS.name, c.AGENT_NAME) == {("desk",): 3}
 
 
 def test_tokens_and_costs_are_kept_and_an_unknown_price_is_never_zero(obs: Telemetry) -> None:

@@ -24,6 +24,7 @@ class Instrumentation(Hooks):
         self._tracer, self._metrics = telemetry.tracer, telemetry.metrics
         self._log = telemetry.logger(agent.name).bind()
         self._seconds = telemetry.clock.monotonic
+        self._capture = telemetry.options.capture_content
         self._metrics.expect(agent.name, agent.hook_errors)
         self._tools = agent.tools
         self._model = ModelLabels(agent.model.provider, agent.model.name)
@@ -39,7 +40,7 @@ class Instrumentation(Hooks):
         }
         if run.session.user_id is not None:
             attributes[c.USER_ID] = run.session.user_id
-        if self.telemetry.capture_content:
+        if self._capture:
             attributes[c.INPUT_MESSAGES] = _messages([{"role": "user", "content": run.query}])
         self._begin(run, "run", f"{c.INVOKE_AGENT} {run.agent}", SpanKind.INTERNAL, attributes)
         run.notes["context"] = bind_contextvars(**{c.SESSION_FIELD: run.session.id})
@@ -58,7 +59,7 @@ class Instrumentation(Hooks):
             tokens=result.token_count,
         )
         attributes: dict[str, Any] = {c.STEPS: result.steps}
-        if self.telemetry.capture_content:
+        if self._capture:
             reply = {"role": "assistant", "content": result.text}
             attributes[c.OUTPUT_MESSAGES] = _messages([reply])
         self._end(run, "run", attributes)
@@ -91,7 +92,7 @@ class Instrumentation(Hooks):
             c.CONVERSATION_ID: run.session.id,
             **self._model.call,
         }
-        if self.telemetry.capture_content:
+        if self._capture:
             attributes[c.INPUT_MESSAGES] = _messages(messages)
         name = f"{c.CHAT} {self._model.name}"
         self._begin(run, "model", name, SpanKind.CLIENT, attributes)
@@ -112,7 +113,7 @@ class Instrumentation(Hooks):
         }
         if cost is not None:
             attributes[c.COST_USD] = float(cost)
-        if self.telemetry.capture_content:
+        if self._capture:
             message = {"role": "assistant", "content": reply.text, "tool_calls": reply.tool_calls}
             attributes[c.OUTPUT_MESSAGES] = _messages([message])
         self._end(run, "model", attributes)
@@ -133,7 +134,7 @@ class Instrumentation(Hooks):
             c.TOOL_CALL_ID: call.id,
             c.CONVERSATION_ID: run.session.id,
         }
-        if self.telemetry.capture_content:
+        if self._capture:
             attributes[c.TOOL_ARGUMENTS] = orjson.dumps(jsonable(dict(call.arguments))).decode()
         self._begin(run, _key(call), f"{c.EXECUTE_TOOL} {call.name}", SpanKind.INTERNAL, attributes)
 
@@ -142,7 +143,7 @@ class Instrumentation(Hooks):
         self._metrics.tool_call(self._label(call), self._took(run, _key(call)), None)
         text = orjson.dumps(jsonable(result)).decode()
         attributes: dict[str, Any] = {c.RESULT_SIZE: len(text)}
-        if self.telemetry.capture_content:
+        if self._capture:
             attributes[c.TOOL_RESULT] = text
         self._log.debug("tool call finished", tool=call.name, result_size=len(text))
         self._end(run, _key(call), attributes)

@@ -31,6 +31,9 @@ MAX_NOTES = 10_000
 """Measurements noted at once; the next one records them all."""
 
 
+_Readings = list[tuple[float, dict[str, str]]]
+
+
 class Recorder:
     """Records by name, as the course outline does: `metrics.increment("agent.retries")`."""
 
@@ -144,27 +147,21 @@ class AgentMetrics:
         self._errors = counter(c.ERRORS)
         self._unpriced = counter(c.UNPRICED)
         self._spent: dict[str, Decimal] = {}
-        self._observe(meter, c.ACTIVE, self._now_running)
-        self._observe(meter, c.SESSIONS, self._sessions_in_past_hour)
         self._hook_errors: dict[str, Mapping[str, int]] = {}
-        meter.create_observable_counter(
-            c.HOOK_ERRORS.name, [self._failed_hooks], c.HOOK_ERRORS.unit, c.HOOK_ERRORS.description
-        )
-        meter.create_observable_counter(
-            c.TOTAL_COST.name, [self._costs], c.TOTAL_COST.unit, c.TOTAL_COST.description
-        )
         process = psutil.Process()
-        self._observe(meter, c.MEMORY, lambda: process.memory_info().rss)
-        self._observe(meter, c.CPU, time.process_time, counts=True)
+        gauge, total = meter.create_observable_gauge, meter.create_observable_counter
+        self._observe(gauge, c.ACTIVE, lambda: [(self._now_running(), {})])
+        self._observe(gauge, c.SESSIONS, lambda: [(self._sessions_in_past_hour(), {})])
+        self._observe(gauge, c.MEMORY, lambda: [(process.memory_info().rss, {})])
+        self._observe(total, c.CPU, lambda: [(time.process_time(), {})])
+        self._observe(total, c.TOTAL_COST, self._costs)
+        self._observe(total, c.HOOK_ERRORS, self._failed_hooks)
 
     @staticmethod
-    def _observe(
-        meter: metrics.Meter, spec: c.Metric, read: Callable[[], float], counts: bool = False
-    ) -> None:
+    def _observe(create: Callable[..., Any], spec: c.Metric, read: Callable[[], _Readings]) -> None:
         def observe(_: CallbackOptions) -> Iterator[Observation]:
-            yield Observation(read())
+            return (Observation(value, labels) for value, labels in read())
 
-        create = meter.create_observable_counter if counts else meter.create_observable_gauge
         create(spec.name, [observe], spec.unit, spec.description)
 
     def _note(
@@ -182,13 +179,12 @@ class AgentMetrics:
                 record, *measurement = self._notes.popleft()
                 record(*measurement)
 
-    def _costs(self, _: CallbackOptions) -> Iterator[Observation]:
-        for model, cost in list(self._spent.items()):
-            yield Observation(float(cost), {c.REQUEST_MODEL: model})
+    def _costs(self) -> _Readings:
+        return [(float(usd), {c.REQUEST_MODEL: model}) for model, usd in list(self._spent.items())]
 
-    def _failed_hooks(self, _: CallbackOptions) -> Iterator[Observation]:
-        for agent, errors in list(self._hook_errors.items()):
-            yield Observation(sum(errors.values()), {c.AGENT_NAME: agent})
+    def _failed_hooks(self) -> _Readings:
+        failed = list(self._hook_errors.items())
+        return [(sum(errors.values()), {c.AGENT_NAME: agent}) for agent, errors in failed]
 
     def _now_running(self) -> int:
         self.settle()  # a reader asks this first, and reads the instruments after

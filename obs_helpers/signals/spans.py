@@ -110,10 +110,8 @@ def _event(event: Event) -> dict[str, Any]:
 
 
 def _link(link: trace.Link) -> dict[str, str]:
-    return {
-        "trace_id": f"{link.context.trace_id:032x}",
-        "span_id": f"{link.context.span_id:016x}",
-    }
+    ids = link.context
+    return {"trace_id": f"{ids.trace_id:032x}", "span_id": f"{ids.span_id:016x}"}
 
 
 class RedactingExporter(SpanExporter):
