@@ -22,7 +22,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
@@ -690,3 +690,21 @@ def test_outside_a_span_there_are_no_ids(obs: Telemetry) -> None:
         ids = span.get_span_context()
         assert current_ids() == (f"{ids.trace_id:032x}", f"{ids.span_id:016x}")
     assert current_ids() is None
+
+
+def test_a_span_that_is_just_ending_is_not_also_running() -> None:
+    """Between a span's end and its hand-over nobody may count it a second time."""
+    buffer, seen = SpanBuffer(), []
+
+    class Between(SpanProcessor):
+        def on_end(self, span: ReadableSpan) -> None:
+            seen.append(buffer.running())
+
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(Between())  # asked first when a span ends
+    provider.add_span_processor(buffer)
+    span = provider.get_tracer("test").start_span("run")
+    assert len(buffer.running()) == 1
+    span.end()
+    assert seen == [[]]
+    assert len(buffer.drain()) == 1
