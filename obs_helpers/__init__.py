@@ -17,8 +17,8 @@ from obs_helpers.clock import Chance, SystemClock, VirtualClock
 from obs_helpers.insight.debugging import get_trace, print_trace_tree
 from obs_helpers.insight.quantiles import histogram_quantile
 from obs_helpers.insight.targets import TARGETS, scorecard
+from obs_helpers.signals.instruments import Recorder as _Recorder
 from obs_helpers.signals.logs import StructuredLogger, get_logger
-from obs_helpers.signals.metrics import Recorder as _Recorder
 from obs_helpers.signals.redaction import Redactor
 from obs_helpers.signals.rules import Rule
 from obs_helpers.signals.traces import AgentTracer

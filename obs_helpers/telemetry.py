@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from obs_helpers import exporters
 from obs_helpers.clock import NS_PER_S, Chance, Clock, SystemClock
 from obs_helpers.options import Options
-from obs_helpers.signals import logs, metrics, points, sinks, spans, traces
+from obs_helpers.signals import instruments, logs, metrics, points, sinks, spans, traces
 from obs_helpers.signals.redaction import Redactor
 from obs_helpers.store import Store
 
@@ -202,14 +202,14 @@ def _redactor(option: bool | Redactor) -> Redactor | None:
     return Redactor() if option else None
 
 
-def _global_providers() -> tuple[traces.CurrentProvider, metrics.CurrentMeterProvider]:
+def _global_providers() -> tuple[traces.CurrentProvider, instruments.CurrentMeterProvider]:
     """Return OpenTelemetry's two global providers, ours; sets them the first time."""
     tracer = otel_trace.get_tracer_provider()
     if not isinstance(tracer, traces.CurrentProvider):
         otel_trace.set_tracer_provider(tracer := traces.CurrentProvider())
     meter = otel_metrics.get_meter_provider()
-    if not isinstance(meter, metrics.CurrentMeterProvider):
-        otel_metrics.set_meter_provider(meter := metrics.CurrentMeterProvider())
+    if not isinstance(meter, instruments.CurrentMeterProvider):
+        otel_metrics.set_meter_provider(meter := instruments.CurrentMeterProvider())
     return tracer, meter
 
 

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "obs_helpers"
 LAYERS = [
     {"clock", "conventions", "safe_json", "schema", "signals", "agent", "insight", "views"},
     {"signals.rules"},
-    {"signals.redaction", "signals.sinks"},
+    {"signals.redaction", "signals.sinks", "signals.instruments"},
     {"signals.logs", "signals.metrics", "signals.traces", "signals.spans", "signals.points"},
     {"store", "options", "exporters"},
     {"telemetry"},

@@ -21,13 +21,8 @@ from obs_helpers import Incident, Telemetry, VirtualClock
 from obs_helpers import conventions as c
 from obs_helpers.clock import VIRTUAL_START
 from obs_helpers.insight.quantiles import histogram_quantile
-from obs_helpers.signals.metrics import (
-    MAX_SESSIONS,
-    SESSION_IDLE_S,
-    AgentMetrics,
-    ModelLabels,
-    Recorder,
-)
+from obs_helpers.signals.instruments import Recorder
+from obs_helpers.signals.metrics import MAX_SESSIONS, SESSION_IDLE_S, AgentMetrics, ModelLabels
 
 MODEL = ModelLabels("provider-x", "model-y")
 

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "obs_helpers").rglob("*.py"))
 
-MAX_MODULE, MAX_FUNCTION, MAX_PACKAGE = 300, 40, 4_200
+MAX_MODULE, MAX_FUNCTION, MAX_PACKAGE = 300, 40, 7_000
 """Lines, docstrings and blank ones included: small is a promise to the reader."""
 
 

@@ -4,15 +4,13 @@ Labels come from short lists (agent, tool, model, category of error). Ids of ses
 users and traces never are labels: each new value would be a new series, for ever.
 """
 
-import math
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache, partial
-from numbers import Real
+from functools import partial
 from typing import Any
 
 import psutil
@@ -21,7 +19,7 @@ from opentelemetry.metrics import CallbackOptions, Observation
 
 from obs_helpers import conventions as c
 from obs_helpers.clock import Clock
-from obs_helpers.safe_json import plain_text
+from obs_helpers.signals.instruments import make_record
 
 SESSION_IDLE_S = 1800.0
 """A session without a run for half an hour is over."""
@@ -32,76 +30,6 @@ MAX_NOTES = 10_000
 
 
 _Readings = list[tuple[float, dict[str, str]]]
-
-
-class Recorder:
-    """Records by name, as the course outline does: `metrics.increment("agent.retries")`."""
-
-    def __init__(self, provider: metrics.MeterProvider | None = None) -> None:
-        """Record on `provider` (default: OpenTelemetry's global one)."""
-        self._provider = provider
-
-    def record_latency(self, name: str, duration_ms: float, **labels: object) -> None:
-        """Record how long something took, in milliseconds; it is kept in seconds."""
-        spec = c.METRICS.get(name) or c.Metric(name, "s", f"Duration of {name}", c.SECONDS)
-        if (number := _number(duration_ms)) is None:
-            self._reject(name)
-        elif record := self._make("histogram", spec):
-            record(number / 1000, self._labels(labels))
-
-    def increment(self, name: str, value: float = 1, **labels: object) -> None:
-        """Add `value`, zero or more, to a counter.
-
-        A `.total` at the end of the name is left out: Prometheus adds its own, and the
-        two would be two families of one name.
-        """
-        name = name.removesuffix(".total")
-        spec = c.METRICS.get(name) or c.Metric(name, "1", f"Count of {name}")
-        if (number := _number(value)) is None:
-            self._reject(name)
-        elif record := self._make("counter", spec):
-            record(number, self._labels(labels))
-
-    def _labels(self, labels: Mapping[str, object]) -> dict[str, str]:
-        redact = getattr(metrics.get_meter_provider(), "redact", None) or (lambda text: text)
-        return {name: str(redact(plain_text(value)))[:100] for name, value in labels.items()}
-
-    def _meter(self) -> metrics.Meter:
-        return (self._provider or metrics.get_meter_provider()).get_meter("obs_helpers")
-
-    def _make(self, kind: str, spec: c.Metric) -> Any:
-        try:
-            return _instrument(self._meter(), kind, spec)
-        except Exception:  # OpenTelemetry does not take the name
-            self._reject(spec.name)
-
-    def _reject(self, name: str) -> None:
-        count = _instrument(self._meter(), "counter", c.REJECTED)
-        count(1, self._labels({"metric": name}))
-
-
-def _number(value: object) -> float | None:
-    """Return `value` if it is a finite number >= 0, of whatever type."""
-    try:
-        if isinstance(value, Real | Decimal) and 0 <= float(value) < math.inf:
-            return value if isinstance(value, int) else float(value)
-    except (OverflowError, ValueError):  # an integer beyond all floats, a signalling NaN
-        pass
-    return None
-
-
-@lru_cache(maxsize=1024)
-def _instrument(meter: metrics.Meter, kind: str, spec: c.Metric) -> Any:
-    """Return what records `spec`, on one instrument: a second would be exported, too."""
-    if kind == "counter":
-        return meter.create_counter(spec.name, spec.unit, spec.description).add
-    return meter.create_histogram(
-        spec.name,
-        spec.unit,
-        spec.description,
-        # As floats: Prometheus takes le="1" and le="1.0" for different series.
-        explicit_bucket_boundaries_advisory=[float(b) for b in spec.boundaries] or None,
-    ).record
 
 
 class ModelLabels:
@@ -135,8 +63,8 @@ class AgentMetrics:
         """When sessions were last seen that are over, but had a run in the past hour."""
         self._notes: deque[tuple[Any, ...]] = deque()
         self._settling = threading.Lock()
-        histogram = partial(_instrument, meter, "histogram")
-        counter = partial(_instrument, meter, "counter")
+        histogram = partial(make_record, meter, "histogram")
+        counter = partial(make_record, meter, "counter")
         self._run_duration = histogram(c.RUN_DURATION)
         self._model_duration = histogram(c.MODEL_DURATION)
         self._tool_duration = histogram(c.TOOL_DURATION)
@@ -279,19 +207,3 @@ class AgentMetrics:
         self._over[session_id] = session.last_seen
         self._note(self._queries, session.queries)
         self._note(self._session_cost, float(session.cost))
-
-
-class CurrentMeterProvider(metrics.MeterProvider):
-    """The global meter provider: passes on to the telemetry that runs now.
-
-    Instruments that another library makes stay with the telemetry they were made under.
-    """
-
-    def __init__(self) -> None:
-        """Point nowhere."""
-        self.target: metrics.MeterProvider = metrics.NoOpMeterProvider()
-        self.redact: Callable[[Any], Any] | None = None
-
-    def get_meter(self, *args: Any, **kwargs: Any) -> metrics.Meter:
-        """Return a meter of `target`."""
-        return self.target.get_meter(*args, **kwargs)
