@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "obs_helpers"
 
 LAYERS = [
     {"clock", "conventions", "safe_json", "schema", "signals", "agent", "insight", "views"},
+    {"alerting", "alerting.alert"},
     {"signals.rules"},
     {"signals.redaction", "signals.sinks", "signals.instruments"},
     {"signals.logs", "signals.metrics", "signals.traces", "signals.spans", "signals.points"},
