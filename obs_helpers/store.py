@@ -6,7 +6,7 @@ a table is full, its oldest rows go, and are counted.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Row = tuple[Any, ...]
+Params = Sequence[Any] | Mapping[str, Any]
+"""Values for `?`, or by name for `$name`."""
 
 _QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 _ORDER = {"spans": "start_time", "logs": "time", "metric_points": "time"}
@@ -93,7 +95,7 @@ class Store:
             if self._rows[table] > self.max_rows:
                 self._evict(table)
 
-    def sql(self, query: str, params: Sequence[Any] = ()) -> "pd.DataFrame":
+    def sql(self, query: str, params: Params = ()) -> "pd.DataFrame":
         """Answer one question; what was recorded until now is in the answer.
 
         The engine refuses to write, to read files and to load extensions.
@@ -104,16 +106,16 @@ class Store:
         frame: pd.DataFrame = self._ask(query, params).df()
         return frame
 
-    def rows(self, query: str, params: Sequence[Any] = ()) -> list[Row]:
+    def rows(self, query: str, params: Params = ()) -> list[Row]:
         """Answer one question with plain tuples; as `sql` otherwise."""
         return self._ask(query, params).fetchall()
 
-    def value(self, query: str, params: Sequence[Any] = ()) -> Any:
+    def value(self, query: str, params: Params = ()) -> Any:
         """Return the first value of the answer, None if there is no row."""
         rows = self.rows(query, params)
         return rows[0][0] if rows else None
 
-    def _ask(self, query: str, params: Sequence[Any]) -> duckdb.DuckDBPyConnection:
+    def _ask(self, query: str, params: Params) -> duckdb.DuckDBPyConnection:
         try:
             self.flush()
             cursor = self._con.cursor()
@@ -122,7 +124,7 @@ class Store:
                 msg = f"the store answers one SELECT at a time and changes nothing: {query!r}"
                 raise StoreError(msg)
             cursor.execute("BEGIN TRANSACTION READ ONLY").fetchall()
-            return cursor.execute(query, list(params))
+            return cursor.execute(query, params if isinstance(params, Mapping) else list(params))
         except duckdb.Error as error:
             raise StoreError(str(error)) from None
 
