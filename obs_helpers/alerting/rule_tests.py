@@ -63,7 +63,7 @@ def parse_series(text: str) -> list[Minute]:
         elif words == [IDLE]:
             minutes += [()] * repeats
         else:
-            minutes += [tuple(_events(word, step) for word in words)] * repeats
+            minutes += [tuple(_events(word, step) for word in words or [""])] * repeats
     return minutes
 
 

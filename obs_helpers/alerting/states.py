@@ -85,6 +85,11 @@ class RuleState:
     failures: int = 0
     """Evaluations that failed."""
 
+    def __post_init__(self) -> None:
+        """A rule without `by` has one alert, from the start."""
+        if not self.rule.by:
+            self.instances[()] = Instance()
+
     def failed(self, error: str) -> None:
         """Keep all states: who cannot see must neither raise an alert nor end one."""
         self.failures += 1
@@ -98,8 +103,7 @@ class RuleState:
             self.failed(f"{len(found)} alerts, at most {self.rule.limit}; use fewer labels in `by`")
             return
         self.last_error = ""
-        everybody = dict.fromkeys([*found, *self.instances, *([] if self.rule.by else [()])])
-        for labels in everybody:
+        for labels in dict.fromkeys([*found, *self.instances]):
             instance = self.instances.setdefault(labels, Instance())
             self._one(instance, [readings.get(labels) for readings in answers], now_s)
         self._forget(now_s)
@@ -111,7 +115,7 @@ class RuleState:
         if None in [true for true, _ in verdicts]:
             instance.reason = "no data, state kept"
             return
-        true = all(true for true, _ in verdicts)
+        true, instance.reason = all(true for true, _ in verdicts), ""
         instance.step(true, now_s, rule.for_s, rule.keep_s)
         why = next((reason for _, reason in verdicts if reason), "")
         instance.reason = ", ".join(filter(None, (instance.reason, why)))
