@@ -14,9 +14,11 @@ from obs_helpers.agent.faults import FAULTS, Faults
 from obs_helpers.agent.instrumentation import instrument
 from obs_helpers.agent.traffic import BAD_DAY, Incident, replay, travel_desk
 from obs_helpers.clock import Chance, SystemClock, VirtualClock
-from obs_helpers.insight.debugging import get_trace, print_trace_tree
+from obs_helpers.insight.capture import capture_debug_context
+from obs_helpers.insight.debugging import analyze_failed_request, print_trace_tree
 from obs_helpers.insight.quantiles import histogram_quantile
 from obs_helpers.insight.targets import TARGETS, scorecard
+from obs_helpers.insight.traces import get_trace
 from obs_helpers.signals.instruments import Recorder as _Recorder
 from obs_helpers.signals.logs import StructuredLogger, get_logger
 from obs_helpers.signals.redaction import Redactor
@@ -54,6 +56,8 @@ __all__ = [
     "ToolCall",
     "Usage",
     "VirtualClock",
+    "analyze_failed_request",
+    "capture_debug_context",
     "classify",
     "current",
     "get_logger",

@@ -51,6 +51,8 @@ STEPS: Final = "agent.steps"
 """Model calls that one run made."""
 RESULT_SIZE: Final = "agent.tool.result_size"
 """Length of a tool's result as JSON text, in characters; 2 is an empty `{}`."""
+ARGUMENTS_DIGEST: Final = "agent.tool.arguments_digest"
+"""Keyed hash of a tool call's arguments: tells equal calls of one process, not what they say."""
 
 SPAN_COLUMNS: Final = {
     "operation": OPERATION,
@@ -73,7 +75,8 @@ CATEGORY: Final = "category"
 """The course outline's label for the kind of an error."""
 CATEGORIES: Final = (
     *("api_error", "tool_error", "validation_error", "timeout", "rate_limit"),
-    *("step_limit", "cancelled"),
+    *("step_limit", "cancelled", "auth", "context_length", "content_filter"),
+    *("budget_exceeded", "parse", "dependency"),
 )
 """Values of `category`: the outline's five, then those that agents need besides."""
 OUTCOME: Final = "outcome"

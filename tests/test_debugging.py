@@ -1,6 +1,7 @@
 """One trace, fetched and printed: exact for a good one, safe for a broken one."""
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 import obs_helpers
 from obs_helpers import Store, VirtualClock, get_trace, print_trace_tree
-from obs_helpers.insight.debugging import Trace, _link, trace_tree
+from obs_helpers.insight.debugging import failure_report, trace_tree
+from obs_helpers.insight.traces import Trace, _link
 from obs_helpers.schema import TABLES
 
 START_US = 1_767_600_000_000_000
@@ -242,3 +244,141 @@ def test_whatever_the_parents_are_each_span_is_shown_once(
     parents = {i: p for i, p in edges}
     for node in trace.walk():
         assert all(parents[child.span_id] == node.span_id for child in node.children)
+
+
+# -- Why a request failed ------------------------------------------------------------------
+
+
+def report(*spans: tuple[Any, ...]) -> list[str]:
+    store = Store()
+    store.append("spans", spans)
+    lines = failure_report(get_trace(TRACE, store), store)
+    store.close()
+    return lines
+
+
+def error(message: str = "E: broken", **more: Any) -> dict[str, Any]:
+    return {"status": "ERROR", "status_message": message, **more}
+
+
+def at(second: float, duration_s: float = 1.0) -> dict[str, Any]:
+    start = START_US + round(second * 1e6)
+    end = start + round(duration_s * 1e6)
+    return {"start_time": start, "end_time": end, "duration_s": duration_s}
+
+
+def test_an_error_is_followed_down_to_where_it_came_from() -> None:
+    trace = trace_of(
+        span("root", **error(), **at(0, 9)),
+        span("first", "root", **at(1)),
+        span("middle", "root", **error(), **at(2, 5)),
+        span("deep", "middle", **error(), **at(3, 2)),
+        span("good", "middle", **at(2)),
+    )
+    assert trace.failure_point == "<root> > <middle> > <deep>"
+    assert trace.error == "E: broken"
+    assert trace.last_success is not None
+    assert trace.last_success.span_id == "good"
+
+
+def test_an_error_that_was_mended_is_not_the_reason_of_a_later_failure() -> None:
+    trace = trace_of(
+        span("root", **error("StepLimitReached: enough"), **at(0, 9)),
+        span("tool", "root", **error("ToolError: 503"), **at(1)),
+        span("model", "root", **at(3)),
+    )
+    assert (trace.failure_point, trace.error) == ("<root>", "StepLimitReached: enough")
+    assert [node.span_id for node in trace.mended] == ["tool"]
+
+
+def test_an_error_that_was_wrapped_on_its_way_is_found_as_the_last_thing_that_happened() -> None:
+    trace = trace_of(
+        span("root", **error("RuntimeError: wrapped"), **at(0, 9)),
+        span("good", "root", **at(1)),
+        span("bad", "root", **error("OSError: cause"), **at(3)),
+    )
+    assert (trace.failure_point, trace.error) == ("<root> > <bad>", "OSError: cause")
+
+
+def test_a_run_that_ended_well_has_no_failure_point() -> None:
+    trace = trace_of(span("root", **at(0, 9)), span("tool", "root", **error(), **at(1)))
+    assert (trace.failure_point, trace.error, trace.failure_path) == (None, None, [])
+    assert [node.span_id for node in trace.mended] == ["tool"]
+
+
+def test_a_running_trace_has_no_failure_yet() -> None:
+    running = {"status": "RUNNING", "end_time": None, "duration_s": None}
+    trace = trace_of(span("root", **running), span("a", "root", **running))
+    assert (trace.failure_point, trace.last_success) == (None, None)
+    assert "running" in "\n".join(trace_tree(trace))
+
+
+@given(
+    st.recursive(st.booleans(), lambda kids: st.tuples(st.booleans(), st.lists(kids, max_size=3)))
+)
+def test_a_failure_path_goes_down_through_failed_spans_only(shape: Any) -> None:
+    rows: list[tuple[Any, ...]] = []
+
+    def build(node: Any, parent: str | None) -> None:
+        failed, children = node if isinstance(node, tuple) else (node, [])
+        name = f"s{len(rows)}"
+        rows.append(span(name, parent, **(error() if failed else {}), **at(len(rows))))
+        for child in children:
+            build(child, name)
+
+    build(shape, None)
+    trace = trace_of(*rows)
+    path = trace.failure_path
+    assert all(node.failed for node in path)
+    assert all(below in above.children for above, below in itertools.pairwise(path))
+    assert bool(path) == trace.roots[0].failed
+
+
+def test_a_report_says_what_failed_what_worked_and_what_it_cost() -> None:
+    chat = {"operation": "chat", "attributes": '{"gen_ai.operation.name": "chat", '
+            '"gen_ai.usage.input_tokens": 900, "gen_ai.usage.output_tokens": 100, '
+            '"gen_ai.usage.cost.amount": 0.1}'}  # fmt: skip
+    tool = {"attributes": '{"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "find"}'}
+    assert report(
+        span("root", **error("ToolError: 503"), **at(0, 9)),
+        span("model", "root", **chat, **at(1)),
+        span("tool", "root", **tool, **error("ToolError: 503"), **at(3, 0.5)),
+    ) == [
+        "Request failed at: <root> > <tool>",
+        "Error: ToolError: 503",
+        "Tool calls made: find FAILED (0.500 s)",
+        "Last successful step: <model> (1.000 s)",
+        "Spent: 1,000 tokens, $0.1, 1 model calls",
+    ]
+
+
+def test_a_model_call_that_told_no_usage_is_not_counted_as_free() -> None:
+    chat = {"attributes": '{"gen_ai.operation.name": "chat"}'}
+    lines = report(span("root", **error(), **at(0)), span("m", "root", **chat, **error(), **at(0)))
+    assert "Spent: 1 model calls without a word on usage" in lines
+
+
+def test_a_real_failure_is_analysed_with_its_log_lines(capsys: Any) -> None:
+    obs = obs_helpers.start(clock=VirtualClock(), seed=4)
+    agent, faults = obs_helpers.travel_desk(obs.clock)
+    obs_helpers.instrument(agent, obs)
+    faults.set("timeout", 1.0)
+    with pytest.raises(TimeoutError):
+        asyncio.run(agent.process("What is the weather in Oslo?"))
+    trace_id = obs.store.value("SELECT trace_id FROM spans")
+    obs_helpers.analyze_failed_request(trace_id[:8])
+    assert capsys.readouterr().out.splitlines() == [
+        "Request failed at: invoke_agent travel-desk > chat scripted-1",
+        "Error: ModelTimeout: no answer from scripted-1 within 30 s",
+        "Tool calls made: none",
+        "Last successful step: none",
+        "Spent: 1 model calls without a word on usage",
+        "Logged: warning: model call failed: ModelTimeout: no answer from scripted-1 within 30 s",
+        "Logged: error: run failed",
+    ]
+
+
+def test_a_message_with_line_breaks_and_escape_codes_stays_on_its_line() -> None:
+    lines = report(span("root", **error("E: one\ntwo\x1b[31m" + "x" * 999), **at(0)))
+    assert len(lines) == 5
+    assert all(line.isprintable() and len(line) <= 200 for line in lines)

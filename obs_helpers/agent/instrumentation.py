@@ -1,6 +1,7 @@
 """The hooks that turn an agent's runs into spans, logs and metrics."""
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ from structlog.contextvars import bind_contextvars, reset_contextvars
 from obs_helpers import conventions as c
 from obs_helpers.agent.core import Agent, Hooks, Message, ModelReply, Result, Run, ToolCall
 from obs_helpers.agent.errors import classify
+from obs_helpers.clock import Chance
 from obs_helpers.safe_json import describe, dumps_list, jsonable
 from obs_helpers.signals.metrics import ModelLabels
 from obs_helpers.telemetry import Telemetry, current
@@ -28,6 +30,7 @@ class Instrumentation(Hooks):
         self._metrics.expect(agent.name, agent.hook_errors)
         self._tools = agent.tools
         self._model = ModelLabels(agent.model.provider, agent.model.name)
+        self._key = Chance(telemetry.options.seed).stream("digest").randbytes(16)
 
     # -- A run ------------------------------------------------------------------------
 
@@ -134,8 +137,12 @@ class Instrumentation(Hooks):
             c.TOOL_CALL_ID: call.id,
             c.CONVERSATION_ID: run.session.id,
         }
+        arguments = orjson.dumps(jsonable(dict(call.arguments)))
+        attributes[c.ARGUMENTS_DIGEST] = blake2b(
+            arguments, digest_size=8, key=self._key
+        ).hexdigest()
         if self._capture:
-            attributes[c.TOOL_ARGUMENTS] = orjson.dumps(jsonable(dict(call.arguments))).decode()
+            attributes[c.TOOL_ARGUMENTS] = arguments.decode()
         self._begin(run, _key(call), f"{c.EXECUTE_TOOL} {call.name}", SpanKind.INTERNAL, attributes)
 
     def after_tool_call(self, run: Run, call: ToolCall, result: Any) -> None:

@@ -1,108 +1,12 @@
-"""One trace: fetched from the store, and printed as a tree."""
+"""What happened in one request: its tree, and why it failed, in words."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
-
-import orjson
+from decimal import Decimal
 
 from obs_helpers import conventions as c
+from obs_helpers.insight.detectors import detect
+from obs_helpers.insight.traces import SpanNode, Trace, get_trace
 from obs_helpers.store import Store
 from obs_helpers.telemetry import current
-
-
-@dataclass(slots=True)
-class SpanNode:
-    """One span of a trace, with its children in the order they started."""
-
-    span_id: str
-    parent_id: str | None
-    name: str
-    start_time: datetime
-    duration_s: float | None
-    """None while the span is running."""
-    status: str
-    status_message: str | None
-    attributes: dict[str, Any]
-    children: list["SpanNode"] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Trace:
-    """All spans of one trace id."""
-
-    trace_id: str
-    roots: list[SpanNode]
-    """One, unless the context got lost or a parent is not in the store."""
-
-    def walk(self) -> Iterator[SpanNode]:
-        """Yield each span once, parents before children."""
-        pending = list(reversed(self.roots))
-        while pending:
-            node = pending.pop()
-            yield node
-            pending += reversed(node.children)
-
-
-_QUERY = """
-    SELECT span_id, parent_id, name, start_time, duration_s, status, status_message,
-           attributes
-    FROM spans WHERE trace_id = ? ORDER BY start_time, end_time NULLS LAST, span_id
-"""
-
-
-def get_trace(trace_id: str, store: Store | None = None) -> Trace:
-    """Return one trace.
-
-    Args:
-        trace_id: 32 hexadecimal digits, or the first few of them.
-        store: Where to look; the current telemetry's store unless given.
-
-    Raises:
-        LookupError: no trace, or more than one, begins with `trace_id`.
-    """
-    store = store or current().store
-    found = store.sql(
-        "SELECT DISTINCT trace_id FROM spans WHERE starts_with(trace_id, ?) LIMIT 2", [trace_id]
-    )["trace_id"].tolist()
-    if len(found) != 1:
-        many = "more than one trace begins" if found else "no trace in the store begins"
-        msg = f"{many} with {trace_id!r}; SELECT trace_id FROM spans lists them"
-        raise LookupError(msg)
-    return Trace(found[0], _link(store.rows(_QUERY, [found[0]])))
-
-
-def _link(rows: list[tuple[Any, ...]]) -> list[SpanNode]:
-    nodes: dict[str, SpanNode] = {}
-    for span_id, parent_id, name, start, duration_s, status, message, attributes in rows:
-        known = orjson.loads(attributes or "{}")
-        nodes[span_id] = SpanNode(
-            span_id, parent_id, name or "", start, duration_s, status, message, known
-        )
-    cut, roots = _on_cycles(nodes), []
-    for node in nodes.values():
-        parent = nodes.get(node.parent_id or "")
-        if parent is None or node.span_id in cut:
-            roots.append(node)
-        else:
-            parent.children.append(node)
-    return roots
-
-
-def _on_cycles(nodes: dict[str, SpanNode]) -> set[str]:
-    """Return the spans that are their own ancestors: broken data must not hang us."""
-    seen: set[str] = set()
-    cut: set[str] = set()
-    for start in nodes:
-        path, here = [], start
-        while here in nodes and here not in seen:
-            seen.add(here)
-            path.append(here)
-            here = nodes[here].parent_id or ""
-        if here in path:
-            cut.update(path[path.index(here) :])
-    return cut
 
 
 def print_trace_tree(trace: Trace | str, store: Store | None = None) -> None:
@@ -119,6 +23,73 @@ def trace_tree(trace: Trace) -> list[str]:
         _draw(root, "", "", rows)
     width = max((len(head) for head, _ in rows), default=0)
     return [f"{head:{width}}  {_seconds(node)}  {_outcome(node)}".rstrip() for head, node in rows]
+
+
+def analyze_failed_request(trace_id: str, store: Store | None = None) -> None:
+    """Print where a request failed, why, and what had worked until then.
+
+    Raises:
+        LookupError: no trace, or more than one, begins with `trace_id`.
+    """
+    store = store or current().store
+    print("\n".join(failure_report(get_trace(trace_id, store), store)))
+
+
+def failure_report(trace: Trace, store: Store) -> list[str]:
+    """Return the lines that `analyze_failed_request` prints."""
+    last = trace.last_success
+    lines = [
+        f"Request failed at: {trace.failure_point or 'nothing failed'}",
+        f"Error: {trace.error or 'none'}",
+        f"Tool calls made: {_tool_calls(trace.tool_calls)}",
+        f"Last successful step: {f'{last.name} ({_took(last)})' if last else 'none'}",
+        f"Spent: {_spent(trace)}",
+    ]
+    if trace.mended:
+        lines.append(f"Failed and mended: {', '.join(f'{n.name}' for n in trace.mended)}")
+    lines += [f"Suspicious: {row.finding}" for row in detect(trace.trace_id, store).itertuples()]
+    lines += _log_lines(trace, store)
+    return [_one_line(line, 200) for line in lines]
+
+
+def _tool_calls(nodes: list[SpanNode], shown: int = 6) -> str:
+    calls = [
+        f"{node.attributes.get(c.TOOL_NAME, node.name)} {'FAILED' if node.failed else 'ok'} "
+        f"({_took(node)})"
+        for node in nodes[:shown]
+    ]
+    more = [f"{len(nodes) - shown} more"] if len(nodes) > shown else []
+    return ", ".join(calls + more) or "none"
+
+
+def _took(node: SpanNode) -> str:
+    return "running" if node.duration_s is None else f"{node.duration_s:.3f} s"
+
+
+def _spent(trace: Trace) -> str:
+    """Say what the model calls cost; only they own tokens and cost, and some tell neither."""
+    calls = [node.attributes for node in trace.walk() if node.operation == c.CHAT]
+    told = [call for call in calls if c.INPUT_TOKENS in call]
+    tokens = sum(call[c.INPUT_TOKENS] + call.get(c.OUTPUT_TOKENS, 0) for call in told)
+    usd = sum(Decimal(str(call[c.COST_USD])) for call in told if c.COST_USD in call)
+    parts = [f"{tokens:,} tokens, ${usd:f}, {len(told)} model calls"] if told else []
+    for silent, what in (
+        (len(calls) - len(told), "without a word on usage"),
+        (sum(c.COST_USD not in call for call in told), "of unknown price"),
+    ):
+        parts += [f"{silent} model calls {what}"] * bool(silent)
+    return "; ".join(parts) or "nothing"
+
+
+def _log_lines(trace: Trace, store: Store) -> list[str]:
+    rows = store.rows(
+        "SELECT level, event, fields->>'error' FROM logs WHERE trace_id = ? "
+        "AND level IN ('warning', 'error', 'critical') ORDER BY time LIMIT 5",
+        [trace.trace_id],
+    )
+    return [
+        f"Logged: {level}: {event}{f': {error}' if error else ''}" for level, event, error in rows
+    ]
 
 
 def _draw(node: SpanNode, first: str, rest: str, rows: list[tuple[str, SpanNode]]) -> None:
