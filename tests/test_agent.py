@@ -605,7 +605,7 @@ def test_a_rate_that_is_no_share_is_refused(rate: float) -> None:
         (ValueError(), "validation_error"),
         (TypeError(), "validation_error"),
         (asyncio.CancelledError(), "cancelled"),
-        (ConnectionError(), "api_error"),
+        (ConnectionError(), "dependency"),
         (Exception(), "api_error"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,

@@ -100,6 +100,25 @@ def test_the_threshold_itself_is_decided_by_the_operator(value: Fraction, op: st
     assert Comparison(op, value, Unit.RATIO).holds(value) is ("=" in op)
 
 
+@pytest.mark.parametrize(
+    ("unit", "value", "shown"),
+    [
+        (Unit.SECONDS, Fraction(12345), "12345s"),
+        (Unit.USD, Fraction("12345.67"), "$12346"),
+        (Unit.RATIO, Fraction("0.000012"), "0.0012%"),
+        (Unit.RATIO, Fraction(1, 3), "33.33%"),
+        (Unit.USD, Fraction("0.0000041"), "$0.0000041"),
+        (Unit.TOKENS, Fraction(5000), "5000 tokens"),
+    ],
+)
+def test_a_value_is_shown_as_a_condition_would_write_it(
+    unit: Unit, value: Fraction, shown: str
+) -> None:
+    """Plain digits, so that it can be read back."""
+    assert unit.show(value) == shown
+    parse_comparison(f"> {shown}", unit)
+
+
 def test_a_share_on_the_edge_is_compared_exactly() -> None:
     """7 of 100 is not above 7 %, where floats say 7.000000000000001 %."""
     over = parse_comparison("> 7%", Unit.RATIO)

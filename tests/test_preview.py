@@ -54,7 +54,7 @@ def test_a_rule_test_that_is_wrong_says_what_happened() -> None:
     with pytest.raises(AssertionError) as caught:
         check_rule(HIGH, "1ok, 1err", {"1m": "firing", "2m": "firing", "9m": "firing"})
     assert str(caught.value) == (
-        "High: 1m: expected firing, was inactive\n9m: the series has 2 minutes"
+        "High: 1m: expected firing, was inactive\n9m: the series has the minutes 1m to 2m"
     )
 
 
@@ -63,7 +63,9 @@ def test_a_minute_without_an_answer_keeps_the_state() -> None:
     check_rule(HIGH, "1err, ? x3, 9ok x6", {"4m": "firing", "10m": "inactive"})
 
 
-@pytest.mark.parametrize("series", ["", "5 ok", "ok", "5maybe", "5ok@", "5ok xx", "5ok x2 3err"])
+@pytest.mark.parametrize(
+    "series", ["", "5 ok", "ok", "5maybe", "5ok@", "5ok xx", "5ok x2 3err", "5ok$1.2.3"]
+)
 def test_a_series_that_is_not_understood_is_named(series: str) -> None:
     """With examples of what is."""
     with pytest.raises(ValueError, match="is not understood; write 20ok"):

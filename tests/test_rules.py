@@ -61,7 +61,17 @@ def test_each_default_rule_has_a_runbook() -> None:
         ({"no_data": "maybe"}, "one of ok, keep, alert"),
         ({"min_samples": -1}, "min_samples=-1"),
         ({"limit": 0}, "limit=0"),
-        ({"by": "tool"}, "a tuple of names"),
+        ({"by": "tool"}, "a tuple of different names"),
+        ({"by": ["agent"]}, "a tuple of different names"),
+        ({"by": None}, "a tuple of different names"),
+        ({"by": ("agent", "agent")}, "a tuple of different names"),
+        ({"min_samples": "5"}, "min_samples='5'"),
+        ({"min_samples": 2.5}, "min_samples=2.5"),
+        ({"limit": True}, "limit=True"),
+        ({"condition": "error_rate > 500%"}, "never fires"),
+        ({"condition": "p95_latency > 5s", "min_failures": 3}, "knows no failures"),
+        ({"annotations": {"a": "{value:d}"}}, "uses {value!:d}"),
+        ({"annotations": {"a": "{value!r}"}}, "uses {value!r:}"),
         ({"by": ("tool",)}, "error_rate has no label 'tool'"),
         ({"annotations": {"summary": "{valeu}"}}, "uses {valeu}; there are samples"),
         ({"annotations": {"summary": "{value"}}, "annotation 'summary'"),
@@ -70,7 +80,7 @@ def test_each_default_rule_has_a_runbook() -> None:
 )
 def test_a_wrong_rule_is_not_made(given: dict[str, Any], says: str) -> None:
     """The message says which value, and which it can have."""
-    with pytest.raises(ValueError, match=r"does not work|annotation|has no label") as caught:
+    with pytest.raises(ValueError, match=r"rule ") as caught:
         AlertRule(**{"name": "R", "condition": "error_rate > 5%", **given})
     assert says in str(caught.value)
 
@@ -78,12 +88,18 @@ def test_a_wrong_rule_is_not_made(given: dict[str, Any], says: str) -> None:
 @pytest.mark.parametrize(
     "given",
     [{"window": "0"}, {"window": "-5m"}, {"window": "5 min"}, {"for_": "soon"},
-     {"keep_firing_for": "1.5h"}, {"recover": "< 3s"}, {"also_window": "0s"}],
+     {"keep_firing_for": "1.5h"}, {"recover": "< 3s"}, {"also_window": "0s"}, {"window": "9999y"}],
 )  # fmt: skip
 def test_a_wrong_duration_or_unit_is_pointed_at(given: dict[str, Any]) -> None:
     """In the rule's own words."""
     with pytest.raises(ConditionError, match=r"\^"):
         AlertRule("R", "error_rate > 5%", **given)
+
+
+def test_a_runbooks_address_is_left_as_it_is() -> None:
+    """Braces in it are no placeholders."""
+    rule = AlertRule("R", "error_rate > 5%", runbook_url="https://x.example/{id}")
+    assert rule.texts((), None)["runbook_url"] == "https://x.example/{id}"
 
 
 def test_a_rule_cannot_be_changed() -> None:

@@ -13,6 +13,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from typing import NoReturn
@@ -51,13 +52,19 @@ class Unit(Enum):
         """Return `value` as people read it."""
         match self:
             case Unit.RATIO:
-                return f"{float(100 * value):.4g}%"
+                return f"{decimal_text(100 * value)}%"
             case Unit.SECONDS:
-                return f"{float(value):.4g}s"
+                return f"{decimal_text(value)}s"
             case Unit.USD:
-                return f"${float(value):,.4g}"
+                return f"${decimal_text(value)}"
             case Unit.TOKENS:
-                return f"{float(value):,.0f} tokens"
+                return f"{decimal_text(value)} tokens"
+
+
+def decimal_text(value: Fraction) -> str:
+    """Return `value` as a plain decimal, with four digits, or more before the point."""
+    rounded = f"{float(value):.4g}" if abs(value) < 1000 else f"{float(value):.0f}"
+    return f"{Decimal(rounded):f}"
 
 
 _SUFFIXES = {

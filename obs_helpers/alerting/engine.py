@@ -120,23 +120,24 @@ class AlertEngine:
         return pd.DataFrame(rows)
 
     def _evaluate(self, now: datetime, now_s: float) -> None:
-        answers: dict[Question, Readings | StoreError] = {}
+        answers: dict[Question, Readings | str] = {}
         for state in self.states.values():
             for question in state.rule.questions:
                 if question not in answers:  # rules share what they ask
                     answers[question] = self._ask(question, now)
             mine = [answers[question] for question in state.rule.questions]
-            errors = [str(answer) for answer in mine if isinstance(answer, StoreError)]
+            errors = [answer for answer in mine if isinstance(answer, str)]
             if errors:
                 state.failed(errors[0])
             else:
-                state.evaluate(now_s, [a for a in mine if not isinstance(a, StoreError)])
+                state.evaluate(now_s, [a for a in mine if not isinstance(a, str)])
 
-    def _ask(self, question: Question, now: datetime) -> Readings | StoreError:
+    def _ask(self, question: Question, now: datetime) -> Readings | str:
+        """Return what the store says, or why it does not: one question must not stop the rest."""
         try:
             return read(self.store, question, [now])[now]
-        except StoreError as error:
-            return error
+        except Exception as error:
+            return describe(error)
 
     def _all_failed(self, error: str) -> None:
         for state in self.states.values():

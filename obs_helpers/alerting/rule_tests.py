@@ -28,7 +28,7 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 IDLE, FAILING = "_", "?"
 _EVENTS = re.compile(
     r"(?P<count>\d+)(?P<outcome>ok|err)(?:@(?P<duration>[0-9a-z]+))?"
-    r"(?:\$(?P<usd>[\d.]+))?(?:#(?P<tokens>\d+))?(?::(?P<tool>\w+))?"
+    r"(?:\$(?P<usd>\d+(?:\.\d+)?))?(?:#(?P<tokens>\d+))?(?::(?P<tool>\w+))?"
 )
 
 
@@ -149,13 +149,13 @@ def check_rule(rule: AlertRule, series: str, expect: Mapping[str, str]) -> None:
     done = run_rule(rule, series)
     wrong = []
     for time, wanted in expect.items():
-        number = round(parse_duration(time) / 60)
-        if not 1 <= number <= len(done.moments):
-            wrong.append(f"{time}: the series has {len(done.moments)} minutes")
+        number, rest = divmod(parse_duration(time), 60)
+        if rest or not 1 <= number <= len(done.moments):
+            wrong.append(f"{time}: the series has the minutes 1m to {len(done.moments)}m")
             continue
         found = [
             (" ".join((alert.state.value, *alert.tags)), alert.reason)
-            for alert in done.alerts[number - 1]
+            for alert in done.alerts[int(number) - 1]
             if alert.state not in (State.INACTIVE, State.RESOLVED)
         ] or [(State.INACTIVE.value, "")]
         if wanted not in [state for state, _ in found]:

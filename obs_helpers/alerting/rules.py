@@ -12,6 +12,8 @@ from typing import Any
 from obs_helpers.alerting.conditions import (
     Comparison,
     ConditionError,
+    Unit,
+    decimal_text,
     parse_comparison,
     parse_condition,
     parse_duration,
@@ -22,6 +24,7 @@ NO_DATA = ("ok", "keep", "alert")
 MIN_SAMPLES = 20
 """A share or a quantile of fewer runs says nothing: at 10 runs in five minutes a healthy
 agent with 1 % of errors is above 5 % in 27 windows a day."""
+MAX_WINDOW_S = 366 * 86_400
 RUNBOOKS = "https://github.com/OWNER/REPO/blob/main/README.md"
 """Where the runbooks are: one heading for each rule, the rule's name in lower case."""
 
@@ -56,7 +59,7 @@ class AlertRule:
     no_data: str = "ok"
     """What no data means: `ok`, `keep` the state, or `alert`."""
     limit: int = 100
-    """Alerts of this rule at once; more are an error, not a thousand pages."""
+    """Label sets of this rule at once; more are an error, not a thousand pages."""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     """Texts that can use `{value}`, `{threshold}`, `{window}`, `{samples}` and the labels
@@ -80,6 +83,7 @@ class AlertRule:
         vars(self).update(read)  # the class is frozen for everybody else
         self._check_by()
         self._check_texts()
+        self._check_use()
 
     metric: str = field(init=False, repr=False, compare=False)
     comparison: Comparison = field(init=False, repr=False, compare=False)
@@ -110,14 +114,13 @@ class AlertRule:
     def texts(self, labels: Labels, reading: Reading | None) -> dict[str, str]:
         """Return the annotations for one reading."""
         known = {
-            "value": "no data" if reading is None else self.measure.unit.show(reading.value),
+            "value": "not known" if reading is None else self.measure.unit.show(reading.value),
             "samples": "0" if reading is None else f"{reading.samples:,}",
             "threshold": str(self.comparison), "window": self.window, **dict(labels),
         }  # fmt: skip
         texts = {"summary": self._summary(), **self.annotations}
-        if self.runbook_url:
-            texts["runbook_url"] = self.runbook_url
-        return {name: text.format_map(known) for name, text in texts.items()}
+        told = {name: text.format_map(known) for name, text in texts.items()}
+        return {**told, "runbook_url": self.runbook_url} if self.runbook_url else told
 
     def _summary(self) -> str:
         of = "".join(f" of {name} {{{name}}}" for name in self.by)
@@ -131,10 +134,11 @@ class AlertRule:
         yield "no_data", self.no_data in NO_DATA, f"give one of {', '.join(NO_DATA)}"
         for name, least in (("min_failures", 0), ("limit", 1)):
             value = getattr(self, name)
-            yield name, isinstance(value, int) and value >= least, f"give a number from {least} up"
+            yield name, _is_count(value, least), f"give a number from {least} up"
         enough = self.min_samples
-        yield "min_samples", enough is None or enough >= 0, "give a number from 0 up"
-        yield "by", not isinstance(self.by, str), "give a tuple of names, such as ('tool',)"
+        yield "min_samples", enough is None or _is_count(enough, 0), "give a number from 0 up"
+        names = isinstance(self.by, tuple) and len(set(self.by)) == len(self.by)
+        yield "by", names, "give a tuple of different names, such as ('tool',)"
 
     def _check_by(self) -> None:
         for name in self.by:
@@ -147,9 +151,10 @@ class AlertRule:
         known = {"value", "threshold", "window", "samples", *self.by}
         for name, text in self.annotations.items():
             try:
-                used = {part[1] for part in string.Formatter().parse(text) if part[1] is not None}
+                used = {_placeholder(*part[1:]) for part in string.Formatter().parse(text)}
             except ValueError as error:
                 used = {f"({error})"}
+            used.discard("")
             if unknown := used - known:
                 msg = (
                     f"rule {self.name!r}: annotation {name!r} uses {{{sorted(unknown)[0]}}}; "
@@ -157,11 +162,31 @@ class AlertRule:
                 )
                 raise ValueError(msg)
 
+    def _check_use(self) -> None:
+        top = self.comparison.threshold
+        if self.measure.unit is Unit.RATIO and top > 1:
+            msg = f"rule {self.name!r}: {self.condition!r} never fires: a share is at most 100%"
+            raise ValueError(msg)
+        if self.min_failures and self.measure.failures == "NULL":
+            msg = f"rule {self.name!r}: {self.metric} knows no failures; leave min_failures out"
+            raise ValueError(msg)
+
+
+def _is_count(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _placeholder(name: str | None, form: str | None, conversion: str | None) -> str:
+    """Return what stands between the braces, whole if it is more than a name."""
+    if name is None or not (form or conversion):
+        return name or ""
+    return f"{name}!{conversion or ''}:{form}"
+
 
 def _seconds(window: str) -> float:
     seconds = parse_duration(window)
-    if seconds <= 0:
-        raise ConditionError(window, 0, "a window is longer than 0")
+    if not 0 < seconds <= MAX_WINDOW_S:
+        raise ConditionError(window, 0, "a window is longer than 0, and a year at most")
     return seconds
 
 
@@ -242,13 +267,13 @@ def burn_rate_rules(objective: float, time_scale: float = 1) -> list[AlertRule]:
         if not 0 < threshold < 1:
             msg = (
                 f"objective={objective!r} does not work: a burn rate of {burn:g} is "
-                f"{float(100 * threshold):.4g} % of errors, which never is exceeded; give a "
+                f"{decimal_text(100 * threshold)} % of errors, which never is exceeded; give a "
                 f"stricter objective, or a rule on error_rate itself"
             )
             raise ValueError(msg)
         windows = [_scaled(window, time_scale) for window in (long, short)]
         name = f"AgentBudgetBurn{str(burn).replace('.', '_')}x"
-        condition = f"error_rate > {float(100 * threshold):.10g}%"
+        condition = f"error_rate > {decimal_text(100 * threshold)}%"
         rules.append(_default(name, condition, windows[0], severity, also_window=windows[1]))
     return rules
 

@@ -132,7 +132,7 @@ def _cause(node: SpanNode) -> SpanNode | None:
 _QUERY = """
     SELECT span_id, parent_id, name, start_time, duration_s, status, status_message,
            attributes
-    FROM spans WHERE trace_id = ? ORDER BY start_time, end_time NULLS LAST, span_id
+    FROM spans WHERE trace_id = ? ORDER BY start_time, end_time NULLS LAST, rowid
 """
 
 
