@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "obs_helpers").rglob("*.py"))
 
-MAX_MODULE, MAX_FUNCTION, MAX_PACKAGE = 300, 40, 7_000
-"""Lines, docstrings and blank ones included: small is a promise to the reader."""
+MAX_MODULE, MAX_FUNCTION, MAX_PACKAGE = 300, 30, 12_000
+"""Lines: small is a promise to the reader. A function's docstring is not counted."""
 
 
 def run(module: str, *arguments: str) -> None:
@@ -51,6 +51,14 @@ def test_a_misspelt_word_would_be_found(tmp_path: Path) -> None:
         run("codespell_lib", str(tmp_path / "bad.md"))
 
 
+def docstring_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return the lines of a function that explain it."""
+    first = node.body[0]
+    if ast.get_docstring(node) is None:
+        return 0
+    return (first.end_lineno or first.lineno) - first.lineno + 1
+
+
 def too_long(files: list[Path]) -> list[str]:
     """Return one line for each module and each function beyond its limit."""
     lines = []
@@ -60,7 +68,7 @@ def too_long(files: list[Path]) -> list[str]:
             lines.append(f"{file.name}: {count} lines, at most {MAX_MODULE}")
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                count = (node.end_lineno or node.lineno) - node.lineno + 1
+                count = (node.end_lineno or node.lineno) - node.lineno + 1 - docstring_lines(node)
                 if count > MAX_FUNCTION:
                     lines.append(f"{file.name}: {node.name} {count} lines, at most {MAX_FUNCTION}")
     return lines
@@ -83,5 +91,5 @@ def test_what_is_too_long_would_be_found(tmp_path: Path) -> None:
     long_module.write_text("x = 1\n" * 259 + "def f():\n" + "    x\n" * 41)
     assert too_long([long_module]) == [
         "long_module.py: 301 lines, at most 300",
-        "long_module.py: f 42 lines, at most 40",
+        "long_module.py: f 42 lines, at most 30",
     ]

@@ -73,7 +73,7 @@ def test_each_default_rule_has_a_runbook() -> None:
         ({"annotations": {"a": "{value:d}"}}, "uses {value!:d}"),
         ({"annotations": {"a": "{value!r}"}}, "uses {value!r:}"),
         ({"by": ("tool",)}, "error_rate has no label 'tool'"),
-        ({"annotations": {"summary": "{valeu}"}}, "uses {valeu}; there are samples"),
+        ({"annotations": {"summary": "{worth}"}}, "uses {worth}; there are samples"),
         ({"annotations": {"summary": "{value"}}, "annotation 'summary'"),
         ({"annotations": {"summary": "{value.__class__}"}}, "uses {value.__class__}"),
     ],

@@ -254,10 +254,8 @@ async def call_with_monitoring(
 
     def report(failure: Failure) -> None:
         context: dict[str, Any] = {"query_length": len(query), "attempt": failure.attempt}
-        if watch.session:
-            context["session_id"] = watch.session.id
-        if failure.gave_up:
-            context["gave_up"] = failure.gave_up
+        known = {"session_id": watch.session and watch.session.id, "gave_up": failure.gave_up}
+        context |= {name: value for name, value in known.items() if value}
         record = functools.partial(tracker.record_error, handled=not failure.gave_up)
         watch.context.run(record, failure.category, failure.error, context)
 
