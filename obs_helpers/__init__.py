@@ -12,10 +12,16 @@ from obs_helpers.agent.core import Agent, Hooks, ModelReply, Result, Session, To
 from obs_helpers.agent.errors import ErrorCategory, classify
 from obs_helpers.agent.faults import FAULTS, Faults
 from obs_helpers.agent.instrumentation import instrument
+from obs_helpers.agent.retry import call_with_monitoring
 from obs_helpers.agent.traffic import BAD_DAY, Incident, replay, travel_desk
+from obs_helpers.alerting.engine import AlertEngine
+from obs_helpers.alerting.notify import handle_alert
+from obs_helpers.alerting.rules import AlertConfig, AlertRule
 from obs_helpers.clock import Chance, SystemClock, VirtualClock
 from obs_helpers.insight.capture import capture_debug_context
+from obs_helpers.insight.costs import CostMonitor
 from obs_helpers.insight.debugging import analyze_failed_request, print_trace_tree
+from obs_helpers.insight.failures import ErrorTracker
 from obs_helpers.insight.quantiles import histogram_quantile
 from obs_helpers.insight.targets import TARGETS, scorecard
 from obs_helpers.insight.traces import get_trace
@@ -38,8 +44,13 @@ __all__ = [
     "TARGETS",
     "Agent",
     "AgentTracer",
+    "AlertConfig",
+    "AlertEngine",
+    "AlertRule",
     "Chance",
+    "CostMonitor",
     "ErrorCategory",
+    "ErrorTracker",
     "Faults",
     "Hooks",
     "Incident",
@@ -57,11 +68,13 @@ __all__ = [
     "Usage",
     "VirtualClock",
     "analyze_failed_request",
+    "call_with_monitoring",
     "capture_debug_context",
     "classify",
     "current",
     "get_logger",
     "get_trace",
+    "handle_alert",
     "histogram_quantile",
     "instrument",
     "metrics",

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from typing import Any
 
@@ -24,6 +25,9 @@ import psutil
 
 import obs_helpers
 from obs_helpers import conventions as c
+from obs_helpers.alerting.measures import read
+from obs_helpers.alerting.preview import preview
+from obs_helpers.alerting.rules import DEFAULT_RULES
 from obs_helpers.schema import TABLES
 from tests.variants import VARIANTS
 
@@ -224,6 +228,33 @@ def store(spans: int) -> list[Row]:
     ]
 
 
+def alerting(spans: int) -> list[Row]:
+    """Evaluate the default rules over a full store; preview each over a day of history."""
+    filled, draw = obs_helpers.Store(), random.Random(4)
+    for first in range(0, spans, BATCH):
+        filled.append("spans", made_up_spans(first, BATCH, draw))
+    last: datetime = filled.value("SELECT max(end_time) FROM spans")
+    now = last.replace(tzinfo=UTC)
+    questions = {question for rule in DEFAULT_RULES for question in rule.questions}
+    ticks = []
+    for _ in range(5):
+        start = time.perf_counter()
+        answers = [read(filled, question, [now])[now] for question in questions]
+        ticks.append(time.perf_counter() - start)
+    if not any(answers):
+        sys.exit("alerting: no rule found anything to read")
+    previews = []
+    for rule in DEFAULT_RULES:
+        start = time.perf_counter()
+        preview(rule, filled, now - timedelta(days=1), now)
+        previews.append(time.perf_counter() - start)
+    filled.close()
+    return [
+        Row(f"default rules over {spans:,} spans, one tick", min(ticks), "s", "<= 0.3"),
+        Row("preview of a day, the slowest default rule", max(previews), "s", "<= 3"),
+    ]
+
+
 def alone(measure: Callable[[float], list[Row]], size: float) -> list[Row]:
     """Measure in a process of its own, so that no other measurement leaves a trace."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
@@ -241,6 +272,7 @@ def main() -> None:
         *import_time(size["starts"]),
         *alone(replayed_day, size["hours"]),
         *alone(store, size["spans"]),
+        *alone(alerting, size["spans"]),
     ]
     print(f"\n{'':47}{'measured':>12}          target")
     for row in rows:

@@ -887,6 +887,17 @@ def test_budgets_go_by_the_time_of_the_call_and_not_of_the_reading() -> None:
     ]
 
 
+def test_a_callback_may_read_the_store_that_is_being_read() -> None:
+    """No deadlock, and no call twice."""
+    store = stored(chat(cost_usd=1), chat(cost_usd=1))
+    seen: list[int] = []
+    monitor = CostMonitor(
+        budgets=[Budget(Decimal(1))], on_alert=lambda alert: seen.append(monitor.read(store))
+    )
+    assert monitor.read(store) == 2
+    assert seen == [0]
+
+
 @pytest.fixture(scope="module")
 def morning() -> tuple[Store, CostMonitor]:
     """Three hours of real traffic with a costly one in it, read minute by minute."""

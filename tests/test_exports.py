@@ -65,7 +65,20 @@ OUTLINE = [
     (obs_helpers.get_trace, ["trace_id"], []),
     (obs_helpers.Agent.process, ["self", "query"], []),
     (obs_helpers.Session.to_dict, ["self"], []),
-]
+    (obs_helpers.CostMonitor, [], []),
+    (
+        obs_helpers.CostMonitor.record_usage,
+        ["self", "session_id", "input_tokens", "output_tokens"], [],
+    ),
+    (obs_helpers.CostMonitor.get_session_cost, ["self", "session_id"], []),
+    (obs_helpers.ErrorTracker, [], []),
+    (obs_helpers.ErrorTracker.record_error, ["self", "category", "error", "context"], []),
+    (obs_helpers.ErrorTracker.get_error_summary, ["self"], []),
+    (obs_helpers.call_with_monitoring, ["agent", "query", "tracker"], []),
+    (obs_helpers.capture_debug_context, ["agent_call"], []),
+    (obs_helpers.analyze_failed_request, ["trace_id"], []),
+    (obs_helpers.handle_alert, ["alert"], []),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -482,6 +482,38 @@ def test_a_channel_that_hangs_delays_neither_the_caller_nor_another(
     assert not any(g.sending for g in notifier._groups.values())
 
 
+def test_what_hangs_for_a_whole_interval_is_counted_as_failed(release: threading.Event) -> None:
+    clock, quarter = VirtualClock(), timedelta(milliseconds=25)
+    route = Route(channels=("stuck",), group_wait=timedelta(), group_interval=quarter)
+    notifier = Notifier([Stuck(release)], route, clock=clock)
+    notifier.update([alert("A")])
+    for _ in range(500):
+        notifier.tick()
+        if notifier.status()["failed"][0]:
+            break
+        release.wait(0.01)
+    assert notifier.status()["last_error"][0] == "no answer within 0.025 s"
+
+
+def test_an_end_during_the_first_delivery_is_told_after_it(release: threading.Event) -> None:
+    class Slow(Quick):
+        def send(self, notification: Notification) -> None:
+            release.wait(30)
+            super().send(notification)
+
+    slow, clock = Slow(), VirtualClock()
+    notifier = Notifier([slow], Route(channels=("quick",)), clock=clock)
+    for n in range(200):
+        notifier.update([alert("A")] if n < 30 else [])
+        clock.advance(10)
+        if n == 100:
+            release.set()
+            assert notifier.wait(5)
+    assert notifier.wait(5)
+    assert [note.status for note in slow.got] == ["firing", "resolved"]
+    assert [a.name for a in slow.got[1].resolved] == ["A"]
+
+
 def test_after_close_nothing_starts() -> None:
     world = World()
     assert world.notifier.close(1)

@@ -93,6 +93,7 @@ def test_one_fault_is_one_incident_with_its_life_on_record(hour: Hour) -> None:
     assert times.detect_s is not None
     assert 60 < times.detect_s < 600
     assert times.mitigate_s == (at(0.4) - hour.paged.opened_at).total_seconds()
+    assert impact_window(hour.paged, hour.store)[1] == at(0.4)
 
 
 # -- The timeline --------------------------------------------------------------------------
@@ -230,6 +231,7 @@ def opened(minutes: float, breach: float | None = None) -> Incident:
         ((58,), 57, 57),
         ((50,), 57, 57),  # ten minutes before the page, and then nothing
         ((50,), None, None),
+        ((), 61, None),  # an alert that joined it later
         ((59, 61), None, 59),  # what comes after the page did not begin it
     ],
 )
@@ -245,8 +247,20 @@ def test_a_given_start_counts_and_cannot_be_after_the_detection() -> None:
     early = datetime(2026, 1, 5, 8, 10)  # noqa: DTZ001
     assert impact_window(incident, store, early)[0] == early.replace(tzinfo=UTC)
     assert "| to detect (TTD) | 50 min 0 s |" in postmortem(incident, store, started=early)
-    with pytest.raises(ValueError, match="is after the incident was opened"):
+    with pytest.raises(ValueError, match=r"cannot start at 2026-01-05 09:01.* opened at .* 09:00"):
         postmortem(incident, store, started=START + timedelta(minutes=61))
+
+
+def test_the_impact_ends_when_it_was_mitigated_or_as_given() -> None:
+    incident, store = opened(60), stored(failed_runs(10, 20, 59))
+    begin, end = START + timedelta(minutes=5), START + timedelta(minutes=15)
+    assert impact_window(incident, store, begin, end) == (begin, end)
+    assert "| runs affected | 1 | 1 | runs |" in postmortem(
+        incident, store, started=begin, ended=end
+    )
+    assert "09:00:00 to 2026" not in postmortem(incident, Store(), ended=end)  # no start known
+    with pytest.raises(ValueError, match="its impact ended at 2026-01-05 08:15"):
+        impact_window(incident, store, START + timedelta(minutes=16), end)
 
 
 def test_impact_counts_runs_sessions_users_and_money() -> None:

@@ -125,8 +125,9 @@ def impact_start(incident: Incident, store: Store) -> datetime | None:
     times = {"start": opened - LOOK_BACK, "end": opened, "gap": GAP}
     first, last = store.rows(_STREAK, times)[0]
     known = [] if last is None or opened - last > GAP else [first.replace(tzinfo=UTC)]
-    if incident.breached_at is not None:
-        known.append(incident.breached_at)
+    breached = incident.breached_at
+    if breached is not None and breached <= incident.opened_at:
+        known.append(breached)
     return min(known, default=None)
 
 

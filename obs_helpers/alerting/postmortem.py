@@ -11,8 +11,6 @@ from datetime import datetime
 from obs_helpers.alerting.actions import CANDIDATES, ActionItem, suggested
 from obs_helpers.alerting.evidence import NOTE, Evidence, Timeline
 from obs_helpers.alerting.impact import (
-    Figure,
-    Suspect,
     duration_text,
     error_types,
     impact,
@@ -33,19 +31,17 @@ _NAMED = 3
 
 
 @dataclass(frozen=True)
-class Facts:
+class _Facts:
     """All that goes into the document."""
 
     incident: Incident
-    summary: str
+    store: Store
     start: datetime | None
     """When the impact began; None if nothing tells."""
-    end: datetime
-    times: Times
-    figures: Sequence[Figure]
+    window: tuple[datetime, datetime]
+    """The time whose runs are counted: without a known start, from the opening on."""
+    summary: str
     timeline: Timeline
-    errors: Sequence[tuple[str, int]]
-    suspects: Sequence[Suspect]
     actions: Sequence[ActionItem]
 
 
@@ -78,19 +74,26 @@ def postmortem(
         ValueError: `started` is after the incident was opened, or after the end.
     """
     start, end = impact_window(incident, store, started, ended)
-    facts = Facts(incident, store, start, end, summary)
-    story = timeline(incident, store, previews, start, redact)
-    actions = [*action_items, *suggested(incident, store, facts.since, end, rules)]
-    return Document("\n".join(_lines(facts, story, actions, Markdown(redact))) + "\n")
+    window = (start or min(incident.opened_at, end), end)
+    facts = _Facts(
+        incident=incident,
+        store=store,
+        start=start,
+        window=window,
+        summary=summary,
+        timeline=timeline(incident, store, previews, start, redact),
+        actions=[*action_items, *suggested(incident, store, *window, rules)],
+    )
+    return Document("\n".join(_lines(facts, Markdown(redact))) + "\n")
 
 
-def _lines(facts: Facts, md: Markdown) -> Iterator[str]:
+def _lines(facts: _Facts, md: Markdown) -> Iterator[str]:
     numbers = _numbers(facts.timeline)
     yield f"# Post-mortem: {md.text(facts.incident.title)}"
     yield from ("", "Blameless: it asks how this could happen, not whose fault it was.", "")
     yield from ("## Summary", "", *_summary(facts, md), "")
     yield from ("## Impact", "", *_impact(facts, md), "")
-    yield from ("## Times", "", *_times(facts.times, md), "")
+    yield from ("## Times", "", *_times(facts.incident.times(facts.start), md), "")
     yield from ("## Timeline", "", *_timeline(facts.timeline, numbers, md), "")
     yield from ("## Trigger and contributing factors", "", *_factors(facts, md), "")
     for heading in ("What went well", "What went badly", "Where we were lucky"):
@@ -100,20 +103,21 @@ def _lines(facts: Facts, md: Markdown) -> Iterator[str]:
     yield from ("## Evidence", "", *_evidence(numbers, md))
 
 
-def _summary(facts: Facts, md: Markdown) -> Iterator[str]:
+def _summary(facts: _Facts, md: Markdown) -> Iterator[str]:
     incident = facts.incident
     start = "an unknown time" if facts.start is None else _time(facts.start)
     yield f"Incident {incident.id}, {incident.status.value}. All times are UTC."
-    yield f"Users felt it from {start} to {_time(facts.end)}."
+    yield f"Users felt it from {start} to {_time(facts.window[1])}."
     yield f"It was opened at {_time(incident.opened_at)}."
     yield from ("", f"In short: {md.text(facts.summary) or 'TODO'}")
 
 
-def _impact(facts: Facts, md: Markdown) -> Iterator[str]:
-    since = facts.start or facts.incident.opened_at
-    yield f"Counted are the runs that ended from {_time(since)} to {_time(facts.end)}."
+def _impact(facts: _Facts, md: Markdown) -> Iterator[str]:
+    since, end = facts.window
+    yield f"Counted are the runs that ended from {_time(since)} to {_time(end)}."
     yield ""
-    rows = [(each.name, md.text(each.text), f"{each.n:,}", each.of) for each in facts.figures]
+    figures = impact(facts.store, since, end)
+    rows = [(each.name, md.text(each.text), f"{each.n:,}", each.of) for each in figures]
     yield from md.table(("What", "Value", "n", "n counts"), rows)
 
 
@@ -153,11 +157,11 @@ def _evidence(numbers: Mapping[str, str], md: Markdown) -> Iterator[str]:
         yield md.code(f"{number}: {query}")
 
 
-def _factors(facts: Facts, md: Markdown) -> Iterator[str]:
+def _factors(facts: _Facts, md: Markdown) -> Iterator[str]:
     yield "- Trigger: TODO (what changed just before? a deployment, a prompt, a provider?)"
-    for name, number in facts.errors:
+    for name, number in error_types(facts.store, *facts.window)[:_NAMED]:
         yield f"- {number:,} runs failed with {md.text(name or 'an error without a type')}."
-    for each in facts.suspects:
+    for each in suspects(facts.store, *facts.window)[:_NAMED]:
         yield (
             f"- {md.text(each.who)}: {each.bad:,} of {each.calls:,} calls failed or found nothing, "
             f"{each.bad_before:,} of {each.calls_before:,} in the same time before."
@@ -173,7 +177,7 @@ def _actions(actions: Sequence[ActionItem], md: Markdown) -> Iterator[str]:
     yield from md.table(("What", "Type", "Alert or test", "Owner (role)", "Due"), rows)
 
 
-def _wording(facts: Facts, md: Markdown) -> Iterator[str]:
+def _wording(facts: _Facts, md: Markdown) -> Iterator[str]:
     notes = [e.what for e in facts.timeline.entries if e.evidence.kind == NOTE]
     findings = blame_words("\n".join([facts.summary, *notes, *(a.what for a in facts.actions)]))
     if not findings:
