@@ -688,8 +688,9 @@ def test_only_model_calls_own_cost_whatever_their_parents_say() -> None:
         chat(span_id="one", parent_id="step"),
         chat(span_id="two", parent_id="step"),
         chat(trace=2, span_id="one", parent_id="run"),  # ids of another trace mean nothing
-        span("invoke_agent", 3, span_id="other", input_tokens=7, output_tokens=7),
-        chat(trace=3, parent_id="other"),
+        span("invoke_agent", 3, span_id="out", input_tokens=100, output_tokens=7),
+        span("step", 3, span_id="in", parent_id="out", input_tokens=7, output_tokens=10),
+        chat(trace=3, parent_id="in"),
     )
     table = cost_table("model", store)
     assert table["calls"].tolist() == [4]
@@ -822,6 +823,18 @@ def test_spans_that_reach_the_store_late_are_not_missed() -> None:
     store.append("spans", [chat(minute=29), chat(minute=20.01), chat(minute=19.99)])
     assert monitor.read(store) == 2
     store.append("spans", [chat(minute=31)])
+    assert [monitor.read(store), monitor.read(store)] == [1, 0]
+
+
+def test_a_span_from_the_future_does_not_hide_the_next_ones() -> None:
+    """Nor is it read twice: a clock was wrong for a moment."""
+    clock = VirtualClock()
+    monitor = CostMonitor(clock)
+    store = stored(chat(minute=1), chat(minute=10**6))
+    clock.advance(120)
+    assert [monitor.read(store), monitor.read(store)] == [2, 0]
+    store.append("spans", [chat(minute=3)])
+    clock.advance(120)
     assert [monitor.read(store), monitor.read(store)] == [1, 0]
 
 

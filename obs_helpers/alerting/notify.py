@@ -169,8 +169,8 @@ class Notifier:
                     group.log[name] = message
                     lane.held_back -= said
 
-        group.sending.add(name)
         note = group.notification(message, self._redact, self._now())
+        group.sending.add(name)
         lane.offer(replace(note, held_back=len(said)), done, time)
 
 

@@ -9,7 +9,7 @@ from obs_helpers.insight.cost_table import USERS
 from obs_helpers.store import Store
 
 LATE = timedelta(minutes=10)
-"""Spans that reach the store up to this long after a later one are not missed."""
+"""Spans that reach the store up to this long after later ones are not missed."""
 
 
 class Ended(NamedTuple):
@@ -68,15 +68,17 @@ class CostReader:
 
     def __init__(self) -> None:
         """Begin with the oldest span."""
-        self._newest: datetime | None = None
-        self._returned: dict[str, datetime] = {}
+        self._read_to: datetime | None = None
+        self._returned: set[str] = set()
 
-    def new(self, store: Store) -> list[Ended]:
+    def new(self, store: Store, now: datetime) -> list[Ended]:
         """Return what ended since the last call."""
-        since = self._newest - LATE if self._newest else None
+        since = self._read_to - LATE if self._read_to else None
         found = [Ended(*row) for row in store.rows(_QUERY, [since])]
         new = [span for span in found if span.span_id not in self._returned]
         if found:
-            self._newest = found[-1].at
-            self._returned = {s.span_id: s.at for s in found if s.at > self._newest - LATE}
+            # A span from the future, of a clock that was wrong, must not hide the next ones.
+            newest = min(found[-1].at, now.replace(tzinfo=None))
+            self._read_to = max(self._read_to or newest, newest)
+            self._returned = {s.span_id for s in found if s.at > self._read_to - LATE}
         return new

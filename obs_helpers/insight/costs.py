@@ -111,15 +111,16 @@ class CostMonitor:
         """Count the model calls that ended in `store` since the last time; return how many.
 
         Each run that ended is a task, and no call is of a tool: the spans do not say. A
-        span that has no cost is priced here, by the time of its end. Spans that reach the
-        store more than ten minutes late are missed; `cost_table` has them.
+        span that has no cost is priced here, by the time of its end. Spans that come more
+        than ten minutes after later ones, as when two stores are joined or the clock is
+        set back, are missed; `cost_table` has them.
 
         Args:
             store: Where to look; the current telemetry's store unless given.
         """
         store, calls = store or current().store, 0
         with self._reading:
-            for span in self._readers.setdefault(store, CostReader()).new(store):
+            for span in self._readers.setdefault(store, CostReader()).new(store, self._now()):
                 if span.operation == c.CHAT:
                     calls += 1
                     cost = span.cost_usd
