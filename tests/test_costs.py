@@ -838,6 +838,16 @@ def test_a_span_from_the_future_does_not_hide_the_next_ones() -> None:
     assert [monitor.read(store), monitor.read(store)] == [1, 0]
 
 
+def test_a_clock_that_steps_back_has_no_span_read_twice() -> None:
+    """What was read stays read."""
+    clock = SetClock()
+    monitor, store = CostMonitor(clock), stored(chat(minute=30), chat(minute=60))
+    clock.set(START + timedelta(hours=2))
+    assert monitor.read(store) == 2
+    clock.set(START)
+    assert [monitor.read(store), monitor.read(store)] == [0, 0]
+
+
 def test_a_running_call_is_read_when_it_has_ended() -> None:
     """Not before, and then once."""
     store, monitor = stored(chat(span_id="long", end_time=None, status="RUNNING")), CostMonitor()
