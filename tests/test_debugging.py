@@ -158,7 +158,7 @@ def test_a_trace_without_spans_prints_nothing() -> None:
 
 def test_a_span_whose_parent_is_missing_is_a_root_of_its_own() -> None:
     trace = trace_of(span("root"), span("child", "root"), span("orphan", "nobody"))
-    assert [node.span_id for node in trace.roots] == ["orphan", "root"]
+    assert [node.span_id for node in trace.roots] == ["root", "orphan"]
     assert [printed(trace, name) for name in ("root", "child", "orphan")] == [1, 1, 1]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -53,7 +54,7 @@ DONE = ModelReply("done", Usage(20, 7))
 
 def desk(**options: Any) -> tuple[Agent, Faults, Telemetry, VirtualClock]:
     clock = VirtualClock()
-    obs = obs_helpers.start(clock=clock, seed=4, **options)
+    obs = obs_helpers.start(**{"clock": clock, "seed": 4, **options})
     agent, faults = travel_desk(clock)
     return instrument(agent), faults, obs, clock
 
@@ -121,11 +122,28 @@ def test_one_run_is_one_tree_of_spans_named_by_the_conventions() -> None:
     assert ids == {"run-1-call-1", "run-1-call-2"}
     for tool, name in ((flight, "find_flights"), (weather, "get_weather")):
         assert tool["attributes"].pop(c.RESULT_SIZE) > 2
+        assert re.fullmatch("[0-9a-f]{16}", tool["attributes"].pop(c.ARGUMENTS_DIGEST))
         assert tool["attributes"] == {
             c.OPERATION: "execute_tool",
             c.TOOL_NAME: name,
             c.CONVERSATION_ID: "s-1",
         }
+
+
+def test_equal_arguments_have_equal_digests_that_tell_nothing_else() -> None:
+    """So a repeated call is seen without its content; another process has other digests."""
+    found = []
+    for seed in (1, 1, 2):
+        agent, _, obs, _ = desk(seed=seed)
+        for city in ("Oslo", "Oslo", "Rome"):
+            run(agent.process(f"What is the weather in {city}?"))
+        tools = [s for s in spans(obs) if s["operation"] == c.EXECUTE_TOOL]
+        found.append([tool["attributes"][c.ARGUMENTS_DIGEST] for tool in tools])
+        obs.shutdown()
+    first, again, other = found
+    assert first[0] == first[1] != first[2]
+    assert first == again
+    assert not set(first) & set(other)
 
 
 def test_the_columns_of_the_store_hold_what_the_attributes_say() -> None:
