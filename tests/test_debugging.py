@@ -236,7 +236,7 @@ _ids = st.sampled_from("abcdefgh")
 def test_whatever_the_parents_are_each_span_is_shown_once(
     edges: list[tuple[str, str | None]],
 ) -> None:
-    rows = [(i, p, f"<{i}>", None, 0.25, "UNSET", None, "{}") for i, p in edges]
+    rows = [(i, p, f"<{i}>", None, 0.25, "UNSET", None, "{}", *[None] * 4) for i, p in edges]
     trace = Trace(TRACE, _link(rows))
     walked = [node.span_id for node in trace.walk()]
     assert sorted(walked) == sorted({i for i, _ in edges})

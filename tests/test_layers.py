@@ -11,7 +11,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "obs_helpers"
 
 LAYERS = [
-    {"clock", "conventions", "safe_json", "schema", "signals", "agent", "insight", "views"},
+    {"clock", "conventions", "safe_json", "safe_text", "schema"},
+    {"signals", "agent", "insight", "views"},
     {"alerting", "alerting.alert"},
     {"signals.rules"},
     {"signals.redaction", "signals.sinks", "signals.instruments"},
@@ -37,7 +38,7 @@ LAYERS = [
     {"alerting.engine", "alerting.preview", "alerting.notify"},
     {"alerting.rule_tests", "alerting.actions", "alerting.timeline"},
     {"alerting.prometheus", "alerting.postmortem"},
-    {"views.chart"},
+    {"views.chart", "views.html"},
     {"views.architectures", "views.preview_chart"},
     {"__init__"},
 ]  # fmt: skip

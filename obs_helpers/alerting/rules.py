@@ -19,6 +19,7 @@ from obs_helpers.alerting.conditions import (
     parse_duration,
 )
 from obs_helpers.alerting.measures import MEASURES, UNITS, Labels, Measure, Question, Reading
+from obs_helpers.insight.targets import TARGET
 
 NO_DATA = ("ok", "keep", "alert")
 MIN_SAMPLES = 20
@@ -221,20 +222,23 @@ class AlertConfig:
 
 
 def _default(name: str, condition: str, window: str, severity: str, **more: Any) -> AlertRule:
+    """Return a rule with a runbook; a measure of the course's table brings its threshold."""
+    if condition in TARGET:
+        condition = TARGET[condition].condition
     return AlertRule(
         name, condition, window, severity, runbook_url=f"{RUNBOOKS}#{name.lower()}", **more
     )
 
 
 DEFAULT_RULES = (
-    _default("AgentHighErrorRate", "error_rate > 5%", "5m", "critical",
+    _default("AgentHighErrorRate", "error_rate", "5m", "critical",
              for_="2m", keep_firing_for="3m", min_failures=3),
-    _default("AgentSlowResponse", "p95_latency > 5s", "10m", "warning",
+    _default("AgentSlowResponse", "p95_latency", "10m", "warning",
              for_="5m", keep_firing_for="5m"),
     _default("AgentHighCost", "hourly_cost > $10", "1h", "warning"),
-    _default("AgentExpensiveRuns", "p95_cost_per_request > $0.05", "1h", "info"),
-    _default("AgentTokenHeavy", "p95_tokens_per_request > 5000 tokens", "1h", "info"),
-    _default("AgentToolFailing", "tool_success_rate < 90%", "10m", "warning",
+    _default("AgentExpensiveRuns", "p95_cost_per_request", "1h", "info"),
+    _default("AgentTokenHeavy", "p95_tokens_per_request", "1h", "info"),
+    _default("AgentToolFailing", "tool_success_rate", "10m", "warning",
              by=("tool",), for_="5m", keep_firing_for="5m", min_failures=3),
     _default("AgentStuck", "oldest_running_seconds > 5m", "5m", "critical"),
     _default("AgentTelemetryAbsent", "telemetry_age_seconds > 10m", "10m", "warning"),

@@ -5,6 +5,7 @@ from decimal import Decimal
 from obs_helpers import conventions as c
 from obs_helpers.insight.detectors import detect
 from obs_helpers.insight.traces import SpanNode, Trace, get_trace
+from obs_helpers.safe_text import one_line
 from obs_helpers.store import Store
 from obs_helpers.telemetry import current
 
@@ -49,7 +50,7 @@ def failure_report(trace: Trace, store: Store) -> list[str]:
         lines.append(f"Failed and mended: {', '.join(f'{n.name}' for n in trace.mended)}")
     lines += [f"Suspicious: {row.finding}" for row in detect(trace.trace_id, store).itertuples()]
     lines += _log_lines(trace, store)
-    return [_one_line(line, 200) for line in lines]
+    return [one_line(line, 200) for line in lines]
 
 
 def _tool_calls(nodes: list[SpanNode], shown: int = 6) -> str:
@@ -96,7 +97,7 @@ def _draw(node: SpanNode, first: str, rest: str, rows: list[tuple[str, SpanNode]
     pending = [(node, first, rest)]
     while pending:
         span, head, indent = pending.pop()
-        rows.append((head + _one_line(span.name), span))
+        rows.append((head + one_line(span.name), span))
         below = [
             (child, indent + ("└─ " if last else "├─ "), indent + ("   " if last else "│  "))
             for child in span.children
@@ -105,18 +106,13 @@ def _draw(node: SpanNode, first: str, rest: str, rows: list[tuple[str, SpanNode]
         pending += reversed(below)
 
 
-def _one_line(text: str, limit: int = 80) -> str:
-    shown = "".join(char if char.isprintable() else "�" for char in text)
-    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
-
-
 def _seconds(node: SpanNode) -> str:
     return "  running" if node.duration_s is None else f"{node.duration_s:7.3f} s"
 
 
 def _outcome(node: SpanNode) -> str:
     if node.status == "ERROR":
-        return f"ERROR {_one_line(node.status_message or '', 100)}"
+        return f"ERROR {one_line(node.status_message or '', 100)}"
     tokens = node.attributes.get(c.INPUT_TOKENS)
     if tokens is not None:
         return f"{tokens} tokens in, {node.attributes.get(c.OUTPUT_TOKENS)} out"

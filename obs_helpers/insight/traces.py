@@ -25,6 +25,12 @@ class SpanNode:
     status: str
     status_message: str | None
     attributes: dict[str, Any]
+    kind: str = "INTERNAL"
+    """OpenTelemetry's kind: INTERNAL, CLIENT, SERVER, PRODUCER, CONSUMER."""
+    service: str | None = None
+    events: list[dict[str, Any]] = field(default_factory=list)
+    links: list[dict[str, str]] = field(default_factory=list)
+    """Trace id and span id of what this span belongs to besides its parent."""
     children: list["SpanNode"] = field(default_factory=list)
 
     @property
@@ -131,7 +137,7 @@ def _cause(node: SpanNode) -> SpanNode | None:
 
 _QUERY = """
     SELECT span_id, parent_id, name, start_time, duration_s, status, status_message,
-           attributes
+           attributes, kind, service, events, links
     FROM spans WHERE trace_id = ? ORDER BY start_time, end_time NULLS LAST, rowid
 """
 
@@ -159,10 +165,15 @@ def get_trace(trace_id: str, store: Store | None = None) -> Trace:
 
 def _link(rows: list[tuple[Any, ...]]) -> list[SpanNode]:
     nodes: dict[str, SpanNode] = {}
-    for span_id, parent_id, name, start, duration_s, status, message, attributes in rows:
-        known = orjson.loads(attributes or "{}")
+    for span_id, parent_id, name, start, duration_s, status, message, known, *more in rows:
+        kind, service, events, links = more
         nodes[span_id] = SpanNode(
-            span_id, parent_id, name or "", start, duration_s, status, message, known
+            *(span_id, parent_id, name or "", start, duration_s, status, message),
+            attributes=orjson.loads(known or "{}"),
+            kind=kind or "INTERNAL",
+            service=service,
+            events=orjson.loads(events or "[]"),
+            links=orjson.loads(links or "[]"),
         )
     cut, roots = _on_cycles(nodes), []
     for node in nodes.values():
