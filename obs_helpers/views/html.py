@@ -30,7 +30,7 @@ def shown(value: Any) -> Any:
     if isinstance(value, Markup | int | float):
         return value
     if value is None:
-        return "–"
+        return "-"
     text = str(value)
     if len(text) > MAX_SHOWN:
         text = f"{text[:MAX_SHOWN]} … {len(text) - MAX_SHOWN:,} more characters"
