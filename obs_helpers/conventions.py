@@ -31,6 +31,7 @@ INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
 OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
 """Tokens the model produced, reasoning ones included."""
 CACHED_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
+CACHE_WRITE_TOKENS: Final = "gen_ai.usage.cache_creation.input_tokens"
 REASONING_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
 COST_USD: Final = "gen_ai.usage.cost.amount"
 """Draft name (semantic-conventions-genai, pull request 443); on model calls only."""
@@ -129,6 +130,10 @@ ACTIVE: Final = Metric("agent.requests.active", "{request}", "Agent runs now und
 RESPONSE: Final = Metric("agent.response", "s", "Duration of one agent run", SECONDS)
 TOOL_CALL: Final = Metric("agent.tool_call", "s", "Duration of one tool call", _SECONDS_CALL)
 ERRORS: Final = Metric("agent.errors", "{error}", "Agent runs failed, by category of error")
+TOOL_CALLS: Final = Metric("agent.tool_calls", "{call}", "Tool calls finished, by outcome")
+HANDLED: Final = Metric(
+    "agent.errors_handled", "{error}", "Errors that a retry, or something else, made up for"
+)
 SESSIONS: Final = Metric(
     "agent.sessions_per_hour", "{session}", "Sessions with a run in the past hour"
 )
@@ -157,7 +162,7 @@ METRICS: Final = {
     for metric in (
         *(RUN_DURATION, MODEL_DURATION, TOOL_DURATION, TOKEN_USAGE),
         *(REQUESTS, ACTIVE, RESPONSE, TOOL_CALL, ERRORS, SESSIONS, QUERIES, SESSION_COST),
-        *(TOTAL_COST, UNPRICED, HOOK_ERRORS, CPU, MEMORY, REJECTED),
+        *(TOOL_CALLS, HANDLED, TOTAL_COST, UNPRICED, HOOK_ERRORS, CPU, MEMORY, REJECTED),
     )
 }
 """All of them, by name."""

@@ -245,6 +245,21 @@ def test_a_handled_error_is_kept_but_not_counted() -> None:
     assert [one.handled for one in tracker.occurrences()] == [True, False]
 
 
+def test_what_was_handled_is_a_metric_by_category() -> None:
+    """Of a category that nobody knows there is one series, whatever it is called."""
+    obs = obs_helpers.start(clock=VirtualClock(), seed=4)
+    tracker = ErrorTracker(VirtualClock())
+    for category in ("timeout", "timeout", "of my own", "another"):
+        tracker.record_error(category, TimeoutError(), handled=True)
+    tracker.record_error("timeout", TimeoutError())
+    obs.flush()
+    counted = obs.store.rows(
+        "SELECT labels->>'category', sum(value) FROM metric_points "
+        "WHERE name = 'agent.errors_handled' GROUP BY ALL ORDER BY ALL"
+    )
+    assert counted == [("_OTHER", 2), ("timeout", 2)]
+
+
 def test_what_is_kept_holds_no_personal_data_no_secret_and_no_variable() -> None:
     """In the message, in what caused it, in the context and in the stack."""
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Coroutine, Sequence
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import pytest
@@ -24,6 +25,7 @@ from obs_helpers import (
 from obs_helpers import conventions as c
 from obs_helpers.agent.core import Message, Run
 from obs_helpers.agent.errors import ModelTimeout, StepLimitReached, ToolError
+from obs_helpers.insight.prices import Rates
 
 WEATHER = "What is the weather in Oslo?"
 TWO_TOOLS = "I need a flight from Rome to Lima, and the weather in Lima."
@@ -551,4 +553,94 @@ def test_with_content_captured_each_span_says_what_went_in_and_out() -> None:
         "user",
         "assistant",
         "tool",
+    ]
+
+
+# -- Routers, cache writes, counters from 0 -------------------------------------------------
+def scripted(*replies: ModelReply) -> tuple[Agent, Telemetry]:
+    obs = obs_helpers.start(clock=VirtualClock(), seed=4)
+    return instrument(Agent(Script(*replies), [])), obs
+
+
+def test_a_router_s_calls_carry_the_name_of_the_model_that_answered() -> None:
+    """In span, column and metrics; a call that nobody answered keeps the router's."""
+    agent, obs = scripted(ModelReply("a", Usage(20, 7), model="small-1"), DONE)
+    run(agent.process("one"))
+    run(agent.process("two"))
+    asked = [s for s in spans(obs) if s["operation"] == c.CHAT]
+    assert [s["model"] for s in asked] == ["small-1", "script"]
+    assert [s["attributes"][c.RESPONSE_MODEL] for s in asked] == ["small-1", "script"]
+    seen = metric(obs, c.MODEL_DURATION.name, "sum(count)")
+    assert [(labels[c.REQUEST_MODEL], calls) for labels, calls in seen] == [
+        ("script", 1),
+        ("small-1", 1),
+    ]
+
+
+def test_a_router_that_makes_up_names_makes_no_series_without_end() -> None:
+    replies = [ModelReply("a", Usage(1, 1), model=f"model-{n}") for n in range(80)]
+    agent, obs = scripted(*replies)
+    for _ in replies:
+        run(agent.process("hello"))
+    seen = metric(obs, c.MODEL_DURATION.name, "sum(count)")
+    assert len(seen) == 50
+    other = [calls for labels, calls in seen if labels[c.REQUEST_MODEL] == c.OTHER_ERROR]
+    assert other == [31]  # the agent's own model has a place among the fifty
+    assert len({s["model"] for s in spans(obs) if s["operation"] == c.CHAT}) == 80
+
+
+def test_the_small_model_is_cheaper_and_does_one_thing_at_a_time() -> None:
+    results = {}
+    for small in (False, True):
+        agent, _, obs, clock = desk()
+        if small:
+            agent.model = agent.model.smaller()  # type: ignore[attr-defined]
+        result = run(agent.process(TWO_TOOLS))
+        usd = obs.store.value("SELECT sum(cost_usd) FROM spans")
+        results[small] = (result.tool_calls, float(usd), clock.monotonic())
+    (tools, usd, seconds), (few, cheap, fast) = results[False], results[True]
+    assert (tools, few) == (2, 1)
+    assert cheap < usd / 3.5
+    assert fast < seconds
+
+
+def test_tokens_written_to_a_cache_are_kept_and_priced() -> None:
+    """They are part of the input; without any the attribute is missing, not 0."""
+    agent, obs = scripted(ModelReply("a", Usage(100, 7, cache_write_tokens=60)), DONE)
+    run(agent.process("one"))
+    run(agent.process("two"))
+    asked = [s["attributes"] for s in spans(obs) if s["operation"] == c.CHAT]
+    assert [a.get(c.CACHE_WRITE_TOKENS) for a in asked] == [60, None]
+    rates = {"script": Rates(Decimal(10), Decimal(30), cache_write=Decimal(20))}
+    monitor = obs_helpers.CostMonitor(overrides=rates)
+    assert monitor.read(obs.store) == 2
+    assert monitor.summary()["cache_write_tokens"] == 60
+    # 40 * 10 + 60 * 20 + 7 * 30 and 20 * 10 + 7 * 30, per million
+    assert monitor.summary()["cost_usd"] == Decimal("0.001810") + Decimal("0.000410")
+
+
+def test_what_a_cache_write_is_said_to_be_cannot_stop_the_reader() -> None:
+    _, obs = scripted()
+    with obs.tracer.span(
+        "chat x",
+        {c.OPERATION: c.CHAT, c.INPUT_TOKENS: 5, c.OUTPUT_TOKENS: 1, c.CACHE_WRITE_TOKENS: "many"},
+    ):
+        pass
+    assert obs_helpers.CostMonitor().read(obs.store) == 1
+
+
+def test_counters_that_rates_are_made_of_begin_at_zero() -> None:
+    """A counter that is born at its first event hides that event from whoever reads rates."""
+    agent, _, obs, _ = desk()
+    obs.flush()
+    born = obs.store.rows(
+        "SELECT name, count(*), sum(value) FROM metric_points WHERE name IN (?, ?) GROUP BY name "
+        "ORDER BY name",
+        [c.TOOL_CALLS.name, c.TOTAL_COST.name],
+    )
+    assert born == [(c.TOOL_CALLS.name, 2 * len(agent.tools), 0), (c.TOTAL_COST.name, 1, 0)]
+    run(agent.process(TWO_TOOLS))
+    assert metric(obs, c.TOOL_CALLS.name) == [
+        ({c.TOOL_NAME: "find_flights", c.OUTCOME: "success"}, 1),
+        ({c.TOOL_NAME: "get_weather", c.OUTCOME: "success"}, 1),
     ]

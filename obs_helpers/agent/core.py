@@ -27,7 +27,11 @@ class Usage:
     output_tokens: int = 0
     """All tokens produced, reasoning ones included."""
     cached_tokens: int = 0
+    """Of the input: read from the provider's cache."""
     reasoning_tokens: int = 0
+    """Of the output: thought, and not said."""
+    cache_write_tokens: int = 0
+    """Of the input: written to the provider's cache, which some providers charge for."""
 
     def __add__(self, other: "Usage") -> "Usage":
         """Add up two usages."""
@@ -36,6 +40,7 @@ class Usage:
             self.output_tokens + other.output_tokens,
             self.cached_tokens + other.cached_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
         )
 
 
@@ -58,6 +63,8 @@ class ModelReply:
     finish_reason: str = "stop"
     cost_usd: Decimal | None = None
     """None if the price of the model is not known: never 0."""
+    model: str | None = None
+    """Who answered, if the agent's model passes questions on to others."""
 
 
 class Model(Protocol):

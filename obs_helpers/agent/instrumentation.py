@@ -16,6 +16,9 @@ from obs_helpers.safe_json import describe, dumps_list, jsonable
 from obs_helpers.signals.metrics import ModelLabels
 from obs_helpers.telemetry import Telemetry, current
 
+MAX_MODELS = 50
+"""Models that metrics tell apart, if the agent's model passes questions on to others."""
+
 
 class Instrumentation(Hooks):
     """Watches one agent and reports to one telemetry."""
@@ -27,9 +30,11 @@ class Instrumentation(Hooks):
         self._log = telemetry.logger(agent.name).bind()
         self._seconds = telemetry.clock.monotonic
         self._capture = telemetry.options.capture_content
-        self._metrics.expect(agent.name, agent.hook_errors)
+        self._metrics.expect(agent.name, agent.hook_errors, agent.tools, agent.model.name)
         self._tools = agent.tools
-        self._model = ModelLabels(agent.model.provider, agent.model.name)
+        self._provider = agent.model.provider
+        self._model = ModelLabels(self._provider, agent.model.name)
+        self._models = {self._model.name: self._model}
         self._key = Chance(telemetry.options.seed).stream("digest").randbytes(16)
 
     # -- A run ------------------------------------------------------------------------
@@ -102,18 +107,21 @@ class Instrumentation(Hooks):
 
     def after_model_call(self, run: Run, reply: ModelReply) -> None:
         """Report the reply, its tokens and its cost."""
-        usage, cost = reply.usage, reply.cost_usd
-        self._metrics.model_call(self._model, self._took(run, "model"), None)
+        usage, cost, model = reply.usage, reply.cost_usd, self._answered(reply)
+        self._metrics.model_call(model, self._took(run, "model"), None)
         tokens = (usage.input_tokens, usage.output_tokens)
-        self._metrics.usage(self._model, run.session.id, tokens, cost)
+        self._metrics.usage(model, run.session.id, tokens, cost)
         attributes: dict[str, Any] = {
-            c.RESPONSE_MODEL: self._model.name,
+            c.REQUEST_MODEL: reply.model or model.name,
+            c.RESPONSE_MODEL: reply.model or model.name,
             c.FINISH_REASONS: (reply.finish_reason,),
             c.INPUT_TOKENS: usage.input_tokens,
             c.OUTPUT_TOKENS: usage.output_tokens,
             c.CACHED_TOKENS: usage.cached_tokens,
             c.REASONING_TOKENS: usage.reasoning_tokens,
         }
+        if usage.cache_write_tokens:
+            attributes[c.CACHE_WRITE_TOKENS] = usage.cache_write_tokens
         if cost is not None:
             attributes[c.COST_USD] = float(cost)
         if self._capture:
@@ -126,6 +134,13 @@ class Instrumentation(Hooks):
         self._metrics.model_call(self._model, self._took(run, "model"), type(error).__qualname__)
         self._log.warning("model call failed", error=describe(error))
         self._end(run, "model", {}, error)
+
+    def _answered(self, reply: ModelReply) -> ModelLabels:
+        """Return the labels of the model that answered: a router's name says nothing."""
+        name = reply.model or self._model.name
+        if name not in self._models and len(self._models) >= MAX_MODELS:
+            name = c.OTHER_ERROR  # each name would be a series for ever
+        return self._models.setdefault(name, ModelLabels(self._provider, name))
 
     # -- A tool call ----------------------------------------------------------------------
 

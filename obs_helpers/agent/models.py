@@ -52,13 +52,21 @@ def price(usage: Usage) -> Decimal:
 class ScriptedModel:
     """The travel desk's model."""
 
-    name = "scripted-1"
     provider = "scripted"
 
-    def __init__(self, clock: Clock, chance: Chance, faults: Faults) -> None:
-        """Answer by `clock` and `chance`; fail as `faults` says."""
+    def __init__(self, clock: Clock, chance: Chance, faults: Faults, small: bool = False) -> None:
+        """Answer by `clock` and `chance`; fail as `faults` says.
+
+        A small model takes half the time and a quarter of the money, and does one thing at
+        a time: of two tools that it needs it calls the first.
+        """
+        self.name, self._small = "scripted-mini" if small else "scripted-1", small
         self._clock, self._chance, self._faults = clock, chance, faults
         self._refusing_until = float("-inf")
+
+    def smaller(self) -> "ScriptedModel":
+        """Return the small model of the same provider, under the same faults."""
+        return ScriptedModel(self._clock, self._chance, self._faults, small=True)
 
     async def reply(self, run: Run, messages: Sequence[Message]) -> ModelReply:
         """Answer the conversation.
@@ -75,8 +83,10 @@ class ScriptedModel:
         bloat = BLOAT_TOKENS if self._faults.strikes("prompt_bloat", *case) else 0
         usage = _count(messages, text, calls, reasoning, bloat)
         latency_s = 0.25 + 0.008 * usage.output_tokens + 0.00005 * usage.input_tokens
-        await self._clock.sleep(latency_s * draw.lognormvariate(0, 0.25))
-        return ModelReply(text, usage, calls, "tool_calls" if calls else "stop", price(usage))
+        pace, share = (0.5, Decimal("0.25")) if self._small else (1, Decimal(1))
+        await self._clock.sleep(pace * latency_s * draw.lognormvariate(0, 0.25))
+        reason = "tool_calls" if calls else "stop"
+        return ModelReply(text, usage, calls, reason, share * price(usage), self.name)
 
     async def _fail_if_struck(self, case: Sequence[object]) -> None:
         now = self._clock.monotonic()
@@ -95,7 +105,7 @@ class ScriptedModel:
     ) -> tuple[str, tuple[ToolCall, ...]]:
         last = messages[-1]
         if last["role"] == "user" or self._faults.strikes("loop", run.session.id, run.query):
-            wanted = list(_wanted(run.query))
+            wanted = list(_wanted(run.query))[: 1 if self._small else None]
             if wanted and self._faults.strikes("wrong_arguments", *case):
                 name, arguments = wanted[0]
                 wanted[0] = (name, {"place": next(iter(arguments.values()))})

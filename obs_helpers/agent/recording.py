@@ -69,7 +69,9 @@ class FlightRecorder(Hooks):
                 "output_tokens": reply.usage.output_tokens,
                 "cached_tokens": reply.usage.cached_tokens,
                 "reasoning_tokens": reply.usage.reasoning_tokens,
+                "cache_write_tokens": reply.usage.cache_write_tokens,
                 "cost_usd": None if reply.cost_usd is None else str(reply.cost_usd),
+                "model": reply.model,
             }
         )
 
@@ -117,11 +119,12 @@ class RecordedModel:
             raise LookupError(msg)
         if "error" in recorded:
             raise ReplayedError(recorded["error"])
-        usage = Usage(**{name: recorded[name] for name in Usage.__slots__})
+        usage = Usage(**{name: recorded.get(name, 0) for name in Usage.__slots__})
         calls = tuple(ToolCall(t["id"], t["name"], t["arguments"]) for t in recorded["tool_calls"])
         usd = recorded["cost_usd"]
         cost = None if usd is None else Decimal(usd)
-        return ModelReply(recorded["text"], usage, calls, recorded["finish_reason"], cost)
+        text, reason, model = (recorded.get(k) for k in ("text", "finish_reason", "model"))
+        return ModelReply(str(text), usage, calls, str(reason), cost, model)
 
 
 class _ReplayedAgent(Agent):

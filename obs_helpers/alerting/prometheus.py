@@ -24,12 +24,12 @@ from obs_helpers.alerting.rules import AlertRule
 RULE_FILE = "rules.yml"
 """The rule file's name: the test file looks for it beside itself."""
 
-# Runs are counted here and not in their histogram: this counter is born at 0. A histogram
-# is born at its first event, and being born is no increase.
+# Runs and tool calls are counted here and not in their histograms: these counters are born
+# at 0. A histogram is born at its first event, and being born is no increase.
 _RUNS, _FAILED_RUNS = "agent_requests_total", 'agent_requests_total{outcome="error"}'
 _BUCKETS = "gen_ai_invoke_agent_duration_seconds_bucket"
-_CALLS = "gen_ai_execute_tool_duration_seconds_count"
-_GOOD_CALLS, _FAILED_CALLS = f'{_CALLS}{{error_type=""}}', f'{_CALLS}{{error_type!=""}}'
+_CALLS = "agent_tool_calls_total"
+_GOOD_CALLS, _FAILED_CALLS = f'{_CALLS}{{outcome="success"}}', f'{_CALLS}{{outcome="error"}}'
 _COST = "agent_total_cost_dollars_total"
 _LABEL = {"agent": "gen_ai_agent_name", "model": "gen_ai_request_model", "tool": "gen_ai_tool_name"}
 
@@ -50,8 +50,8 @@ _VALUES = {
 }
 _HEADER = """\
 # Made by obs_helpers from its alert rules. Near a threshold the estimates of Prometheus can
-# differ from what the engine counts. A series that is born above 0 hides its first events,
-# such as the first failure of a tool, or the first dollars of a model.
+# differ from what the engine counts. A series that is born above 0 hides its first events: a
+# tool that the agent does not name, a model that another one passes questions on to.
 """
 
 _FIRING = 'ALERTS{alertstate="firing"}'
@@ -291,8 +291,8 @@ def _growth(minute: Sequence[Events]) -> defaultdict[str, Decimal]:
     for one in minute:
         more[_COST] += one.count * (one.usd or 0)
         if one.tool:
-            error = "Error" if one.failed else ""
-            more[f'{_CALLS}{{{_LABEL["tool"]}="{one.tool}", error_type="{error}"}}'] += one.count
+            outcome = "error" if one.failed else "success"
+            more[f'{_CALLS}{{{_LABEL["tool"]}="{one.tool}", outcome="{outcome}"}}'] += one.count
             continue
         more[f'{_RUNS}{{outcome="{"error" if one.failed else "success"}"}}'] += one.count
         for edge in (*map(str, c.RUN_DURATION.boundaries), "+Inf"):

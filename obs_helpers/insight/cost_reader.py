@@ -28,12 +28,16 @@ class Ended(NamedTuple):
     output_tokens: int | None
     cached_tokens: int
     reasoning_tokens: int
+    cache_write_tokens: int
     cost_usd: Decimal | None
 
     @property
     def counts(self) -> tuple[int | None, ...]:
-        """The tokens in the order of `Tokens`; the store has no column for cache writes."""
-        return self.input_tokens, self.output_tokens, self.cached_tokens, 0, self.reasoning_tokens
+        """The tokens in the order of `Tokens`."""
+        return (
+            *(self.input_tokens, self.output_tokens, self.cached_tokens),
+            *(self.cache_write_tokens, self.reasoning_tokens),
+        )
 
     @property
     def labels(self) -> dict[str, str | None]:
@@ -49,7 +53,8 @@ class Ended(NamedTuple):
 _QUERY = f"""
     SELECT span_id, end_time, operation, status = 'ERROR', session_id, "user", model,
            (attributes->>'$."{c.PROVIDER}"'), input_tokens, output_tokens,
-           coalesce(cached_tokens, 0), coalesce(reasoning_tokens, 0), cost_usd
+           coalesce(cached_tokens, 0), coalesce(reasoning_tokens, 0),
+           coalesce(try_cast(attributes->>'$."{c.CACHE_WRITE_TOKENS}"' AS BIGINT), 0), cost_usd
     FROM spans LEFT JOIN ({USERS}) USING (trace_id)
     WHERE end_time > coalesce(?::TIMESTAMP, '-infinity'::TIMESTAMP) AND (
         (operation = '{c.CHAT}' AND input_tokens IS NOT NULL) OR (

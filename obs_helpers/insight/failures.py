@@ -16,6 +16,7 @@ from obs_helpers import conventions as c
 from obs_helpers.clock import NS_PER_S, Clock, SystemClock
 from obs_helpers.insight.fingerprints import MAX_MESSAGE, Raised, chain, fingerprint, normalise
 from obs_helpers.safe_json import jsonable, plain_text
+from obs_helpers.signals.instruments import Recorder
 from obs_helpers.signals.logs import get_logger
 from obs_helpers.signals.redaction import Redactor
 from obs_helpers.signals.traces import current_ids
@@ -96,6 +97,9 @@ class ErrorTracker:
             text = f"an error that cannot be read: {type(problem).__name__}"
             one = self._occurrence("api_error", text, None, handled)
         self._keep(one, self._clock.monotonic())
+        if handled:
+            known = one.category if one.category in c.CATEGORIES else c.OTHER_ERROR
+            Recorder().increment(c.HANDLED.name, category=known)
         write = self._log.info if handled else self._log.warning
         write(
             HANDLED if handled else "error recorded",

@@ -7,7 +7,7 @@ users and traces never are labels: each new value would be a new series, for eve
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -73,6 +73,7 @@ class AgentMetrics:
         self._session_cost = histogram(c.SESSION_COST)
         self._requests = counter(c.REQUESTS)
         self._errors = counter(c.ERRORS)
+        self._tool_calls = counter(c.TOOL_CALLS)
         self._unpriced = counter(c.UNPRICED)
         self._spent: dict[str, Decimal] = {}
         self._hook_errors: dict[str, Mapping[str, int]] = {}
@@ -126,7 +127,9 @@ class AgentMetrics:
         seen = [session.last_seen for session in list(self._sessions.values())]
         return len(self._over) + sum(1 for last_seen in seen if last_seen > limit)
 
-    def expect(self, agent: str, hook_errors: Mapping[str, int]) -> None:
+    def expect(
+        self, agent: str, hook_errors: Mapping[str, int], tools: Iterable[str] = (), model: str = ""
+    ) -> None:
         """Let the counters of an agent start at 0, and read `hook_errors` from now on.
 
         A counter that first appears at 1 has not risen for whoever reads rates: the
@@ -135,8 +138,12 @@ class AgentMetrics:
         self._hook_errors[agent] = hook_errors
         for outcome in ("success", "error"):
             self._note(self._requests, 0, {c.AGENT_NAME: agent, c.OUTCOME: outcome})
+            for tool in tools:
+                self._note(self._tool_calls, 0, {c.TOOL_NAME: tool, c.OUTCOME: outcome})
         for category in c.CATEGORIES:
             self._note(self._errors, 0, {c.AGENT_NAME: agent, c.CATEGORY: category})
+        if model:
+            self._spent.setdefault(model, Decimal(0))
 
     def run_started(self, run_id: str, session_id: str) -> None:
         """Count a run as active."""
@@ -188,6 +195,8 @@ class AgentMetrics:
     def tool_call(self, tool: str, duration_s: float, error_type: str | None) -> None:
         """Record a tool call."""
         labels = {c.TOOL_NAME: tool}
+        outcome = "error" if error_type else "success"
+        self._note(self._tool_calls, 1, {**labels, c.OUTCOME: outcome})
         if error_type:
             labels[c.ERROR_TYPE] = error_type
         self._note(self._tool_duration, duration_s, labels)
