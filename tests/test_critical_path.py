@@ -22,7 +22,7 @@ def node(name: str, start: int, end: int | None, *children: SpanNode) -> SpanNod
     """Return a span from `start` to `end`, in milliseconds; without an end it still runs."""
     seconds = None if end is None else (end - start) / 1000
     began, status = START + start * UNIT, "RUNNING" if end is None else "UNSET"
-    return SpanNode(name, None, name, began, seconds, status, None, {}, list(children))
+    return SpanNode(name, None, name, began, seconds, status, None, {}, children=list(children))
 
 
 def path(*roots: SpanNode) -> list[tuple[str, float, float]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 
 import obs_helpers
 from obs_helpers import Store, VirtualClock, get_trace, print_trace_tree
+from obs_helpers import conventions as c
 from obs_helpers.insight.debugging import failure_report, trace_tree
-from obs_helpers.insight.traces import Trace, _link
+from obs_helpers.insight.traces import SpanNode, Trace, _link
 from obs_helpers.schema import TABLES
 
 START_US = 1_767_600_000_000_000
@@ -382,3 +384,21 @@ def test_a_message_with_line_breaks_and_escape_codes_stays_on_its_line() -> None
     lines = report(span("root", **error("E: one\ntwo\x1b[31m" + "x" * 999), **at(0)))
     assert len(lines) == 5
     assert all(line.isprintable() and len(line) <= 200 for line in lines)
+
+
+def test_tokens_that_are_no_number_are_no_usage() -> None:
+    """Whoever wrote the span: the report of a failure must not fail."""
+    obs = obs_helpers.start(clock=VirtualClock(), seed=4)
+    odd = {c.OPERATION: c.CHAT, c.INPUT_TOKENS: "many", c.OUTPUT_TOKENS: 3}
+    with obs.tracer.trace_request("odd") as trace_id, obs.tracer.span("chat x", odd):
+        pass
+    report = failure_report(get_trace(trace_id, obs.store), obs.store)
+    assert "Spent: 1 model calls without a word on usage" in report
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), 1e300])
+def test_an_impossible_duration_has_no_end(seconds: float) -> None:
+    moment = datetime(2026, 1, 5, tzinfo=UTC)
+    node = SpanNode("a", None, "a", moment, seconds, "UNSET", None, {})
+    assert node.end_time is None
+    assert Trace(TRACE, [node]).last_success is None

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "obs_helpers").rglob("*.py"))
 
-MAX_MODULE, MAX_FUNCTION, MAX_PACKAGE = 300, 30, 12_000
+MAX_MODULE, MAX_FUNCTION, MAX_PACKAGE = 300, 30, 15_500
 """Lines: small is a promise to the reader. A function's docstring is not counted."""
 
 

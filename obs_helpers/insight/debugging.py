@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from obs_helpers import conventions as c
 from obs_helpers.insight.detectors import detect
+from obs_helpers.insight.trace_layout import layout, tree_heads
 from obs_helpers.insight.traces import SpanNode, Trace, get_trace
 from obs_helpers.safe_text import one_line
 from obs_helpers.store import Store
@@ -19,11 +20,15 @@ def print_trace_tree(trace: Trace | str, store: Store | None = None) -> None:
 
 def trace_tree(trace: Trace) -> list[str]:
     """Return the lines of the tree that `print_trace_tree` prints."""
-    rows: list[tuple[str, SpanNode]] = []
-    for root in trace.roots:
-        _draw(root, "", "", rows)
-    width = max((len(head) for head, _ in rows), default=0)
-    return [f"{head:{width}}  {_seconds(node)}  {_outcome(node)}".rstrip() for head, node in rows]
+    rows = layout(trace).rows
+    heads = [
+        head + one_line(row.span.name) for head, row in zip(tree_heads(rows), rows, strict=True)
+    ]
+    width = max(map(len, heads), default=0)
+    return [
+        f"{head:{width}}  {_seconds(row.span)}  {outcome(row.span)}".rstrip()
+        for head, row in zip(heads, rows, strict=True)
+    ]
 
 
 def analyze_failed_request(trace_id: str, store: Store | None = None) -> None:
@@ -70,8 +75,9 @@ def _took(node: SpanNode) -> str:
 def _spent(trace: Trace) -> str:
     """Say what the model calls cost; only they own tokens and cost, and some tell neither."""
     calls = [node.attributes for node in trace.walk() if node.operation == c.CHAT]
-    told = [call for call in calls if c.INPUT_TOKENS in call]
-    tokens = sum(call[c.INPUT_TOKENS] + call.get(c.OUTPUT_TOKENS, 0) for call in told)
+    told = [call for call in calls if isinstance(call.get(c.INPUT_TOKENS), int)]
+    both = [call.get(name) for call in told for name in (c.INPUT_TOKENS, c.OUTPUT_TOKENS)]
+    tokens = sum(count for count in both if isinstance(count, int))
     usd = sum(Decimal(str(call[c.COST_USD])) for call in told if c.COST_USD in call)
     parts = [f"{tokens:,} tokens, ${usd:f}, {len(told)} model calls"] if told else []
     for silent, what in (
@@ -93,27 +99,15 @@ def _log_lines(trace: Trace, store: Store) -> list[str]:
     ]
 
 
-def _draw(node: SpanNode, first: str, rest: str, rows: list[tuple[str, SpanNode]]) -> None:
-    pending = [(node, first, rest)]
-    while pending:
-        span, head, indent = pending.pop()
-        rows.append((head + one_line(span.name), span))
-        below = [
-            (child, indent + ("└─ " if last else "├─ "), indent + ("   " if last else "│  "))
-            for child in span.children
-            for last in [child is span.children[-1]]
-        ]
-        pending += reversed(below)
-
-
 def _seconds(node: SpanNode) -> str:
     return "  running" if node.duration_s is None else f"{node.duration_s:7.3f} s"
 
 
-def _outcome(node: SpanNode) -> str:
+def outcome(node: SpanNode) -> str:
+    """Return what became of a span, in a few words: its error, its tokens, or nothing."""
     if node.status == "ERROR":
         return f"ERROR {one_line(node.status_message or '', 100)}"
     tokens = node.attributes.get(c.INPUT_TOKENS)
     if tokens is not None:
-        return f"{tokens} tokens in, {node.attributes.get(c.OUTPUT_TOKENS)} out"
+        return one_line(f"{tokens} tokens in, {node.attributes.get(c.OUTPUT_TOKENS)} out")
     return "empty result" if node.attributes.get(c.RESULT_SIZE) == 2 else ""

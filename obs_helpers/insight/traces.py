@@ -46,10 +46,13 @@ class SpanNode:
 
     @property
     def end_time(self) -> datetime | None:
-        """When it ended, None while it is running."""
+        """When it ended, None while it is running, or if its duration is impossible."""
         if self.duration_s is None:
             return None
-        return self.start_time + timedelta(seconds=self.duration_s)
+        try:
+            return self.start_time + timedelta(seconds=self.duration_s)
+        except (OverflowError, ValueError):  # infinite, or not a number
+            return None
 
 
 @dataclass(slots=True)
