@@ -29,10 +29,13 @@ from obs_helpers.alerting.measures import read
 from obs_helpers.alerting.preview import preview
 from obs_helpers.alerting.rules import DEFAULT_RULES
 from obs_helpers.schema import TABLES
+from obs_helpers.views.dashboard import Dashboard
+from obs_helpers.views.timeline import timeline
 from tests.variants import VARIANTS
 
 SIZES = {"rounds": 40, "requests": 400, "starts": 5, "hours": 24, "spans": 1_000_000}
 QUICK = {"rounds": 2, "requests": 40, "starts": 1, "hours": 1, "spans": 20_000}
+TRACE_SPANS = 2_000
 WARM_UP = 50
 """Requests before the clock runs. 450 requests make 1,800 spans: a batch processor with
 default settings holds 2,048, and drops what comes after."""
@@ -255,6 +258,45 @@ def alerting(spans: int) -> list[Row]:
     ]
 
 
+def views(spans: int) -> list[Row]:
+    """Refresh a dashboard over a tenth of a store and over all of it; draw a large trace."""
+    filled, draw, rows = obs_helpers.Store(), random.Random(4), []
+    for first in range(0, spans, BATCH):
+        filled.append("spans", made_up_spans(first, BATCH, draw))
+        full = first + BATCH
+        if full in (spans // 10, spans):
+            target = "<= 0.5" if full < spans else "<= 2"
+            rows.append(
+                Row(f"dashboard over {full:,} spans, refresh", refreshed(filled), "s", target)
+            )
+    filled.close()
+    large = obs_helpers.Store()
+    trace, root = f"{1:032x}", f"{0:016x}"
+    whole = [list(row) for row in made_up_spans(0, TRACE_SPANS, draw)]
+    for n, row in enumerate(whole):  # one trace: every tenth span is the parent of the next nine
+        row[0], row[2] = trace, (None if n == 0 else root if n % 10 == 0 else f"{n - n % 10:016x}")
+    large.append("spans", [tuple(row) for row in whole])
+    start = time.perf_counter()
+    html = timeline(trace, large).html()
+    took = time.perf_counter() - start
+    if html.count("obs-bar") < TRACE_SPANS:
+        sys.exit("views: the timeline leaves spans out")
+    large.close()
+    return [*rows, Row(f"timeline of {TRACE_SPANS:,} spans as HTML", took, "s", "<= 1")]
+
+
+def refreshed(filled: obs_helpers.Store) -> float:
+    """Return the seconds that a refresh of the whole dashboard takes, the best of five."""
+    board = Dashboard(filled)
+    board.show()
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        board.refresh()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
 def alone(measure: Callable[[float], list[Row]], size: float) -> list[Row]:
     """Measure in a process of its own, so that no other measurement leaves a trace."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
@@ -273,6 +315,7 @@ def main() -> None:
         *alone(replayed_day, size["hours"]),
         *alone(store, size["spans"]),
         *alone(alerting, size["spans"]),
+        *alone(views, size["spans"]),
     ]
     print(f"\n{'':47}{'measured':>12}          target")
     for row in rows:

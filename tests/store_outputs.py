@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = [ROOT / "day-4a-agent-observability.ipynb"]
 
@@ -30,6 +31,8 @@ def store_outputs(path: Path) -> None:
         "language_info": {"name": "python"},
     }
     for cell in notebook.cells:
+        for output in cell.get("outputs", []):  # a widget lives with its kernel: its text stays
+            output.get("data", {}).pop(WIDGET, None)
         if "machine" in cell.metadata.get("tags", []):  # no trace of a progress bar
             cell.outputs = [o for o in cell.outputs if not _is_bar(o)]
     nbformat.write(notebook, path)

@@ -23,7 +23,7 @@ NOTEBOOKS = sorted(
 
 MAX_WORDS, MIN_ALT_WORDS, MAX_CODE_CELLS = 150, 4, 3
 MAX_LINES, MAX_LONG_LINES, MAX_LONG_CELLS = 15, 25, 3
-MAX_OUTPUTS, MAX_IMAGE = 200_000, 60_000
+MAX_OUTPUTS, MAX_IMAGE = 300_000, 60_000
 FREE_NAMES = {"fig", "ax", "axes"}
 
 Notebook = dict[str, Any]
@@ -337,7 +337,7 @@ BAD = [
     (with_cells(code("f()", execution_count=7)), "cell 7: execution count 7, expected 5"),
     (with_cells(code("f()")), "cell 7: execution count None, expected 5"),
     (with_cells(code("f()", outputs=picture(60_001))), "cell 7: image of 60,001 bytes"),
-    (with_cells(code("f()", outputs=shown("x" * 200_001))), "bytes of outputs, at most 200,000"),
+    (with_cells(code("f()", outputs=shown("x" * 300_001))), "bytes of outputs, at most 300,000"),
     (with_cells(markdown("ghp_" + "x" * 36)), "cell 7: token in its source"),
     (with_cells(code(outputs=shown("//host/?token=0f0f0f0f0f"))), "cell 7: token in its output"),
     (with_cells(code("mail = 'ada@lovelace.org'")), "cell 7: e-mail address in its source"),
