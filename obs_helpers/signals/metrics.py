@@ -72,8 +72,7 @@ class AgentMetrics:
         self._queries = histogram(c.QUERIES)
         self._session_cost = histogram(c.SESSION_COST)
         self._requests = counter(c.REQUESTS)
-        self._errors = counter(c.ERRORS)
-        self._tool_calls = counter(c.TOOL_CALLS)
+        self._errors, self._tool_calls = counter(c.ERRORS), counter(c.TOOL_CALLS)
         self._unpriced = counter(c.UNPRICED)
         self._spent: dict[str, Decimal] = {}
         self._hook_errors: dict[str, Mapping[str, int]] = {}
