@@ -40,6 +40,9 @@ LAYERS = [
     {"alerting.prometheus", "alerting.postmortem"},
     {"views.chart", "views.html"},
     {"views.architectures", "views.preview_chart"},
+    {"checks", "checks.states", "checks.progress"},
+    {"checks.sandbox"},
+    {"checks.exercise"},
     {"__init__"},
 ]  # fmt: skip
 """From the ground up. A module imports from lower layers only. A new one is put into a
