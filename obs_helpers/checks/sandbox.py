@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from obs_helpers.checks.states import Wrong
+
 LIMIT_S = 10.0
 """Time for one call, in seconds; the reference needs a tenth of a second."""
 _CLOCKS = {name: getattr(time, name) for name in ("time", "time_ns", "monotonic", "perf_counter")}
@@ -32,6 +34,7 @@ def call(function: Callable[..., Any], *args: Any, limit_s: float = LIMIT_S) -> 
     Raises:
         Raised: it raised anything at all (`SystemExit` included), did not end within
             `limit_s` seconds, or replaced a clock of the module `time`.
+        Wrong: what we handed to it saw something wrong.
     """
     result: dict[str, Any] = {}
 
@@ -50,6 +53,8 @@ def call(function: Callable[..., Any], *args: Any, limit_s: float = LIMIT_S) -> 
         msg = f"It did not end within {limit_s:g} s{where}. Is there a loop that never stops?"
         raise Raised(msg)
     _check_clocks()
+    if isinstance(result.get(_FAILED), Wrong):  # our own, from a part that we handed out
+        raise result[_FAILED]
     if _FAILED in result:
         raise Raised(_told(result[_FAILED], function, args)) from None
     return result["value"]
