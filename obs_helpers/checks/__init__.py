@@ -1,0 +1,1 @@
+"""Checks of the exercises: what was asked, what was seen, and what to try next."""

@@ -1,0 +1,230 @@
+"""Checks of what the dashboard shows: a chart, read from its axes, and live numbers."""
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from obs_helpers.checks.dashboard_numbers import Question
+from obs_helpers.checks.dashboard_traffic import HOUR, some_day
+from obs_helpers.checks.sandbox import call
+from obs_helpers.checks.states import Wrong, expect
+from obs_helpers.clock import Chance
+
+if TYPE_CHECKING:
+    import random
+
+    import pandas as pd
+
+LIMITS = {2.0: "target", 5.0: "alert"}
+"""In seconds: the course's target and alert threshold for the response time."""
+
+
+# -- 5: a chart -----------------------------------------------------------------------------
+def draw_response_time(answer: Question) -> None:
+    """Check the lines of a chart, their names and styles, the limits and the axes."""
+    points = _points(Chance().stream())
+    ax = _drawn(answer, points)
+    lines = [line for line in ax.get_lines() if len(line.get_xdata()) > 2]
+    shown = [_values(line) for line in lines]
+    found = {}
+    for name in ("p95", "mean"):
+        wanted = [None if math.isnan(v) else v for v in points[f"{name}_s"]]
+        if wanted not in shown:
+            raise Wrong(_why_not(name, wanted, shown))
+        found[name] = lines[shown.index(wanted)]
+    _check_axes(ax)
+    _check_limits(ax)
+    styles = {name: (line.get_linestyle(), line.get_marker()) for name, line in found.items()}
+    text = "p95 and mean differ in colour only: who cannot see colours, cannot tell them apart"
+    expect(styles["p95"] != styles["mean"], text)
+    _check_names(ax, found)
+
+
+def _points(draw: "random.Random") -> "pd.DataFrame":
+    """Return hours of response times; in one hour nobody asked."""
+    import pandas as pd
+
+    start, count = some_day(draw), draw.randint(8, 12)
+    mean = [round(draw.uniform(1.0, 1.9), 3) for _ in range(count)]
+    p95 = [round(draw.uniform(2.2, 4.5), 3) for _ in range(count)]
+    mean[count // 2] = p95[count // 2] = math.nan
+    times = [start + n * HOUR for n in range(count)]
+    return pd.DataFrame({"time": pd.to_datetime(times), "mean_s": mean, "p95_s": p95})
+
+
+def _drawn(answer: Question, points: "pd.DataFrame") -> Any:
+    """Return the axes on which the answer drew; what it opened besides is closed."""
+    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
+
+    ax = Figure().add_subplot()
+    before = set(plt.get_fignums())
+    try:
+        call(answer, ax, points.copy())
+    finally:
+        others = set(plt.get_fignums()) - before
+        for number in others:
+            plt.close(number)
+    if not ax.has_data():
+        text = "Nothing was drawn on `ax`"
+        raise Wrong(f"{text}, but on a figure of plt's own: call methods of `ax`" * bool(others)
+                    or f"{text}: call its methods, such as `ax.plot`")  # fmt: skip
+    return ax
+
+
+def _values(line: Any) -> list[float | None]:
+    """Return the heights of a line, None where it has a gap."""
+    values = line.get_ydata(orig=True)
+    if hasattr(values, "filled"):  # a masked array
+        values = values.filled(math.nan)
+    return [None if v is None or math.isnan(v) else float(v) for v in values]
+
+
+def _why_not(name: str, wanted: list[float | None], shown: list[list[float | None]]) -> str:
+    known = [value for value in wanted if value is not None]
+    if known in shown:
+        return f"The line of {name} leads over the hour without data: keep the gap (NaN) in it"
+    if [value or 0.0 for value in wanted] in shown:
+        return f"The line of {name} falls to 0 in the hour without data: keep the gap (NaN) in it"
+    if any(len(values) == len(wanted) and values[0] == 1000 * known[0] for values in shown):
+        return f"The line of {name} is in milliseconds: draw seconds"
+    return f"There is no line through all values of `{name}_s`; {len(shown)} other lines are there"
+
+
+def _check_axes(ax: Any) -> None:
+    below, beside = ax.get_xlabel(), ax.get_ylabel()
+    expect(below and beside, f"Axes without words: xlabel is {below!r}, ylabel is {beside!r}")
+    unit = re.search(r"\b(s|secs?|seconds?)\b", beside, re.IGNORECASE)
+    expect(unit, f"ylabel is {beside!r}: the unit is missing")
+    text = f"xlabel is {below!r}: the time zone is missing, and readers live in many"
+    expect(re.search(r"\bUTC\b", below, re.IGNORECASE), text)
+
+
+def _check_limits(ax: Any) -> None:
+    flat = {values[0] for values in map(_values, ax.get_lines()) if len(set(values)) == 1}
+    for collection in ax.collections:  # what `hlines` makes
+        for segment in getattr(collection, "get_segments", list)():
+            flat |= {float(segment[0][1])} if len({float(y) for _, y in segment}) == 1 else set()
+    low, high = sorted(ax.get_ylim())
+    for limit, name in LIMITS.items():
+        expect(limit in flat, f"The {name} is missing: a level line at its number of seconds")
+        expect(low < limit <= high, f"The {name} cannot be seen: the y axis ends at {high:g}")
+
+
+def _check_names(ax: Any, found: dict[str, Any]) -> None:
+    legend = ax.get_legend() or next(iter(ax.figure.legends), None)
+    beside = " ".join(text.get_text() for text in ax.texts)
+    if legend is None:
+        text = "No legend is shown, and nothing at the lines says which is which"
+        expect("p95" in beside and "mean" in beside, text)
+        return
+    labels = [text.get_text() for text in legend.get_texts()]
+    for name, other in (("p95", "mean"), ("mean", "p95")):
+        label = str(found[name].get_label())
+        expect(other not in label, f"The line with the values of `{name}_s` is called {label!r}")
+        text = f"The legend names {labels}: the line of `{name}_s` is not there as {name!r}"
+        expect(name in label.lower() and label in labels, text)
+
+
+# -- 6: live numbers ------------------------------------------------------------------------
+def live(answer: Question) -> None:
+    """Check that the text follows the selector, with fresh numbers, and so does the button."""
+    import ipywidgets as widgets
+
+    minutes = sorted(Chance().stream().sample(range(5, 60, 5), 3))
+    source = _Source()
+    root = call(answer, minutes, source)
+    expect(root is not None, "It gave None: did you forget a `return`? Return a widget")
+    text = f"It gave {type(root).__name__}: return one widget that holds the others"
+    expect(isinstance(root, widgets.Widget), text)
+    parts = list(_parts(root))
+    try:
+        _check_following(parts, minutes, source)
+    finally:
+        for part in parts:
+            part.close()
+
+
+class _Source:
+    """Gives other numbers each time, as a store does in which telemetry arrives."""
+
+    def __init__(self) -> None:
+        self.draw = Chance().stream()
+        self.said: list[tuple[int, str]] = []
+
+    def __call__(self, minutes: int) -> str:
+        text = f"{self.draw.randrange(10**6, 10**7)} requests in {minutes} min"
+        self.said.append((int(minutes), text))
+        return text
+
+    def __repr__(self) -> str:
+        return "numbers"
+
+
+def _parts(widget: Any) -> Iterator[Any]:
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from _parts(child)
+
+
+def _check_following(parts: list[Any], minutes: Sequence[int], source: _Source) -> None:
+    selectors = [part for part in parts if part.has_trait("options")]
+    names = ", ".join(type(part).__name__ for part in parts)
+    text = f"There is no widget to select from (with `options`) in what you return: {names}"
+    expect(selectors, text)
+    selector, buttons = selectors[0], [part for part in parts if hasattr(part, "click")]
+    count = len(selector.options)
+    text = f"The selector has {count} options, and {len(minutes)} windows were given"
+    expect(count == len(minutes), text)
+    expect(source.said, "Before anything is selected there are no numbers: show them at once")
+    selected = minutes[selector.index or 0]
+    _check_shown(parts, source.said, selected, "At first")
+    others = [n for n in range(count) if n != selector.index]
+    for index in [*others, selector.index or 0]:
+        when, before = f"After selecting {minutes[index]} min", len(source.said)
+        call(_selecting(selector, index, minutes[index]))
+        stale = _is_stale(parts, source, minutes[index])
+        text = f"{when}, `numbers` was not asked again: numbers from before are old by now"
+        expect(len(source.said) > before or not stale, text)
+        text = f"{when}, nothing changes: tell the selector what to call"
+        expect(len(source.said) > before, text)
+        _check_shown(parts, source.said[before:], minutes[index], when)
+    text = f"There is no Button in what you return: {names}; new telemetry would not be seen"
+    expect(buttons, text)
+    when, before = "After a click on the button", len(source.said)
+    call(buttons[0].click)
+    text = f"{when}, `numbers` was not asked: tell the button what to call"
+    expect(len(source.said) > before, text)
+    _check_shown(parts, source.said[before:], selected, when)
+
+
+def _selecting(selector: Any, index: int, minutes: int) -> Callable[[], None]:
+    def select() -> None:
+        selector.index = index
+
+    select.__name__ = f"selecting {minutes} min: your callback"
+    return select
+
+
+def _is_stale(parts: list[Any], source: _Source, minutes: int) -> bool:
+    """Tell whether numbers are shown that were right for this window some time ago."""
+    shown = _texts(parts)
+    return any(asked == minutes and text in shown for asked, text in source.said)
+
+
+def _check_shown(parts: list[Any], said: list[tuple[int, str]], minutes: int, when: str) -> None:
+    shown = _texts(parts)
+    asked = {window for window, text in said if text in shown}
+    if minutes in asked:
+        return
+    text = f"{when}, the selector stands at {minutes} min, and yours shows the numbers of "
+    expect(not asked, text + f"{min(asked, default=0)} min")
+    output = any(type(part).__name__ == "Output" for part in parts)
+    more = "; text goes into the `value` of a widget, not into an Output" if output else ""
+    raise Wrong(f"{when}, the newest text of `numbers` is in no widget's `value`{more}")
+
+
+def _texts(parts: list[Any]) -> str:
+    values = [getattr(part, "value", "") for part in parts if not part.has_trait("options")]
+    return "\n".join(value for value in values if isinstance(value, str))

@@ -1,0 +1,259 @@
+"""Check of exercise 3, step 8: a timeline, read back from what was drawn."""
+
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection, PathCollection, PolyCollection
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from obs_helpers.checks.sandbox import call
+from obs_helpers.checks.states import Wrong, expect
+from obs_helpers.checks.trace_given import Row
+from obs_helpers.checks.trace_reading import Draft
+from obs_helpers.checks.trace_spans import NAMES, fresh, listed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_SECONDS = re.compile(r"(?<![a-z])(s|secs?|seconds?)(?![a-z])", re.IGNORECASE)
+_TIMES = re.compile(r"[-+]?\d[\d.,]*\s*(ms|s|seconds?)?(?![a-z\d])", re.IGNORECASE)
+
+Drawn = tuple[Any, Any, str | None]
+"""Outline, colour and hatch of something drawn."""
+
+
+class Bar:
+    """One bar, in the units of the axes; `top` counts from the top of the picture."""
+
+    def __init__(self, box: Any, top: float, color: Any, hatch: str | None) -> None:
+        """Take the outline, the place and the looks."""
+        self.start_s, self.end_s = float(box.x0), float(box.x1)
+        self.low, self.high = sorted((float(box.y0), float(box.y1)))
+        self.top, self.color, self.hatch = top, color, hatch or ""
+
+
+def check_timeline(timeline: Callable[..., Any]) -> None:
+    """Step 8: bars to scale, each in its row below its parent's, kinds and errors marked."""
+    draft = Draft(fresh())
+    rows = _trace(draft)
+    canvas = FigureCanvasAgg(Figure(figsize=(8, 5)))
+    ax = canvas.figure.subplots()
+    _quietly(timeline, draft.shuffled(), ax)
+    ax.get_xlim(), ax.get_ylim()  # now the limits fit what was drawn
+    bars = _bars(ax)
+    pairs = _to_scale(bars, rows)
+    _in_rows(pairs)
+    expect(
+        _SECONDS.search(ax.get_xlabel()),
+        f"The label of the x axis is {ax.get_xlabel()!r}: what is counted there, and in which "
+        "unit, stays open.",
+    )
+    words = {row.span_id: _words(bar, ax) for row, bar in pairs}
+    for row, _ in pairs:
+        expect(
+            row.name in words[row.span_id],
+            f"In the row of `{row.name}` there are the words {words[row.span_id]!r}: which span "
+            "it is, nobody can see.",
+        )
+    _kinds(pairs)
+    _errors(pairs, words)
+
+
+def _trace(draft: Draft) -> list[Row]:
+    """Return rows in the order of the flow; sorted by start they would be in another."""
+    one, two, three = draft.draw.sample(NAMES, 3)
+    error = f"{draft.draw.choice(('TimeoutError', 'ValueError'))}: no answer"
+    wide = draft.draw.uniform(0.05, 0.4)
+    root = draft.add("invoke_agent planner", None, 0, 6 + wide, error)
+    draft.add("chat planner", root, 0.2, 0.8 + wide)
+    first = draft.add(f"execute_tool {one}", root, 1.2, 3 + wide)
+    draft.add(f"GET /{one}", first, 1.9, 2.5 + wide)
+    second = draft.add(f"execute_tool {two}", root, 1.4, 2 + wide)
+    draft.add(f"GET /{two}", second, 1.5, 1.9 + wide)
+    draft.add("chat planner", root, 3.6, 4 + wide)
+    draft.add(f"execute_tool {three}", root, 4.5, 5.5 + wide, error)
+    return list(draft.rows)
+
+
+def _quietly(timeline: Callable[..., Any], rows: list[Row], ax: "Axes") -> None:
+    """Call the learner's code; a figure that it made besides is closed."""
+    import matplotlib.pyplot as plt
+
+    before = set(plt.get_fignums())
+    try:
+        call(timeline, rows, ax)
+    finally:
+        more = set(plt.get_fignums()) - before
+        for number in more:
+            plt.close(number)
+    if more and not _bars(ax):
+        raise Wrong("You drew on a figure of your own: draw on `ax`, with `ax.barh` for example.")
+
+
+def _bars(ax: "Axes") -> list[Bar]:
+    """Return the bars, whichever way they were drawn: from top to bottom."""
+    bars = []
+    for box, color, hatch in (*_patches(ax), *_collections(ax), *_lines(ax)):
+        if box.x1 > box.x0:  # one without length stands in a legend
+            at = ax.transData.transform((0, (box.y0 + box.y1) / 2))
+            bars.append(Bar(box, -float(at[1]), to_rgb(color), hatch))
+    return sorted(bars, key=lambda bar: bar.top)
+
+
+def _patches(ax: "Axes") -> Iterator[Drawn]:
+    """What `barh` and `add_patch` make; `axvspan` and its like are no bars."""
+    for patch in ax.patches:
+        if patch.get_transform().contains_branch(ax.transData):
+            path = patch.get_patch_transform().transform_path(patch.get_path())
+            yield path.get_extents(), patch.get_facecolor(), patch.get_hatch()
+
+
+def _collections(ax: "Axes") -> Iterator[Drawn]:
+    """What `broken_barh` and `hlines` make."""
+    for each in ax.collections:
+        if isinstance(each, LineCollection | PolyCollection):
+            lines = isinstance(each, LineCollection)
+            colors: Any = each.get_edgecolor() if lines else each.get_facecolor()
+            for n, path in enumerate(each.get_paths()):
+                yield path.get_extents(), colors[n % len(colors)], each.get_hatch()
+
+
+def _lines(ax: "Axes") -> Iterator[Drawn]:
+    """What `plot` makes of two points at one height."""
+    for line in ax.lines:
+        points = np.asarray(line.get_xydata(), dtype=float)
+        in_data = line.get_transform().contains_branch(ax.transData)
+        if in_data and len(points) == 2 and points[0][1] == points[1][1]:
+            yield line.get_path().get_extents(), line.get_color(), None
+
+
+def _markers(ax: "Axes") -> Iterator[tuple[float, str]]:
+    """Return the height of each marker, and a word for it."""
+    for each in ax.collections:
+        if isinstance(each, PathCollection):
+            for point in np.asarray(each.get_offsets(), dtype=float):
+                yield float(point[1]), "marker"
+    for line in ax.lines:
+        if line.get_marker() not in ("None", "", " ", None):
+            for point in np.asarray(line.get_xydata(), dtype=float):
+                yield float(point[1]), f"marker {line.get_marker()}"
+
+
+def _to_scale(bars: Sequence[Bar], rows: Sequence[Row]) -> list[tuple[Row, Bar]]:
+    """Return each span with its bar, from top to bottom."""
+    expect(bars, "Nothing was drawn on `ax`.")
+    expect(
+        len(bars) == len(rows),
+        f"There are {len(rows)} spans and {len(bars)} bars: one bar for each span.",
+    )
+    zero_s = min(row.start_s for row in rows)
+    first_s, last_s = min(bar.start_s for bar in bars), max(bar.end_s for bar in bars)
+    expect(
+        abs(first_s) < 0.001,
+        f"The first bar begins at {first_s:.7g}: time counts from the beginning of the trace.",
+    )
+    whole_s = max(row.end_s for row in rows) - zero_s
+    pairs, left = [], list(bars)
+    for row in rows:
+        start_s, end_s = row.start_s - zero_s, row.end_s - zero_s
+        near = [b for b in left if abs(b.start_s - start_s) + abs(b.end_s - end_s) < 0.002]
+        if not near:
+            shown = ", ".join(f"{bar.start_s:.2f} to {bar.end_s:.2f}" for bar in bars)
+            msg = (
+                f"`{row.name}` began {start_s:.2f} s after the trace and lasted "
+                f"{end_s - start_s:.2f} s. No bar does: they go from {shown}. "
+            )
+            if last_s > whole_s + 0.01:
+                msg += "The last ends later than the trace. A bar has a beginning and a *width*."
+            raise Wrong(msg.strip())
+        left.remove(near[0])
+        pairs.append((row, near[0]))
+    return sorted(pairs, key=lambda pair: pair[1].top)
+
+
+def _in_rows(pairs: Sequence[tuple[Row, Bar]]) -> None:
+    """Expect a row for each bar, and directly below each span what belongs to it."""
+    for (upper, one), (lower, other) in itertools.pairwise(pairs):
+        expect(
+            other.top - one.top > 1,
+            f"`{upper.name}` and `{lower.name}` are drawn in the same row. Names repeat; "
+            "positions do not.",
+        )
+    root = next(row for row, _ in pairs if row.parent_id is None)
+    top = pairs[0][0]
+    expect(top is root, f"At the top is `{top.name}`. Begin with the span that has no parent.")
+    path: list[Row] = []
+    started: dict[str, Row] = {}
+    for row, _ in pairs:
+        while path and path[-1].span_id != row.parent_id:
+            path.pop()
+        expect(
+            path or row is root,
+            f"`{row.name}` is not below its parent: another span, which is not the parent's, "
+            "stands between them.",
+        )
+        before = started.get(row.parent_id or "")
+        expect(
+            before is None or before.start_s <= row.start_s,
+            f"`{before and before.name}` is above `{row.name}`, which has the same parent and "
+            "started earlier.",
+        )
+        started[row.parent_id or ""] = row
+        path.append(row)
+
+
+def _words(bar: Bar, ax: "Axes") -> str:
+    """Return what is written in a bar's row: labels of the axis, other text, markers."""
+    low, high = bar.low, bar.high
+    if high - low < 0.01:  # a line
+        low, high = low - 0.4, high + 0.4
+    ticks = zip(ax.get_yticks(), ax.get_yticklabels(), strict=False)
+    words = [label.get_text() for at, label in ticks if low <= at <= high]
+    for text in ax.texts:
+        _, y = getattr(text, "xy", None) or text.get_position()
+        if low <= float(y) <= high:
+            words.append(text.get_text())
+    words += [word for y, word in _markers(ax) if low <= y <= high]
+    return " ".join(words)
+
+
+def _kinds(pairs: Sequence[tuple[Row, Bar]]) -> None:
+    colors: defaultdict[str, set[Any]] = defaultdict(set)
+    for row, bar in pairs:
+        colors[row.operation].add(bar.color)
+    seen: dict[Any, str] = {}
+    for operation, each in colors.items():
+        expect(
+            len(each) == 1,
+            f"The bars of `{operation or 'other spans'}` have {len(each)} colours: one kind, one "
+            "colour.",
+        )
+        color = next(iter(each))
+        expect(
+            color not in seen,
+            f"`{operation or 'other spans'}` and `{seen.get(color) or 'other spans'}` have the "
+            "same colour: their kinds cannot be told apart.",
+        )
+        seen[color] = operation
+
+
+def _errors(pairs: Sequence[tuple[Row, Bar]], words: dict[str, str]) -> None:
+    """Expect failed spans to have a hatch, or words, that no other one has."""
+    marks = {
+        row.span_id: {f"hatch {bar.hatch}" * bool(bar.hatch)}
+        | set(_TIMES.sub(" ", words[row.span_id].replace(row.name, " ")).split())
+        for row, bar in pairs
+    }
+    usual = set().union(*(marks[row.span_id] for row, _ in pairs if row.error is None), {""})
+    unmarked = [row.name for row, _ in pairs if row.error and not marks[row.span_id] - usual]
+    expect(
+        not unmarked,
+        f"{listed(unmarked)} failed, and but for colour looks like one that did not. Not "
+        "everybody sees colours: a hatch, or a word, tells all of us.",
+    )
