@@ -14,7 +14,7 @@ class Board:
 
     def __init__(self, choice: Choice) -> None:
         """Lay out the parts, still empty, with the controls set to `choice`."""
-        import ipywidgets as widgets  # type: ignore[import-untyped]
+        import ipywidgets as widgets
 
         self.controls = Controls(choice)
         self.message, self.head, self.charts = (widgets.HTML() for _ in range(3))

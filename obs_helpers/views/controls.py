@@ -25,7 +25,7 @@ class Controls:
 
     def __init__(self, choice: Choice) -> None:
         """Make the widgets, set to `choice`."""
-        import ipywidgets as widgets  # type: ignore[import-untyped]
+        import ipywidgets as widgets
 
         self._silent = False
         windows = sorted({*WINDOWS.values(), choice.window_s})
