@@ -55,7 +55,7 @@ STEPS = (
             "you get NULL; a comparison with NULL is neither true nor false. Use IS DISTINCT "
             "FROM, or coalesce. Percent is a mean, too: of 0 and 100.",
             "SELECT avg(CASE WHEN status = … THEN 100 ELSE 0 END), count(*) FROM spans WHERE … "
-            "AND end_time IS NOT NULL AND (attributes->>'$.\"agent.cancelled\"') IS DISTINCT FROM …",
+            "AND end_time NOTNULL AND (attributes->>'$.\"agent.cancelled\"') IS DISTINCT FROM …",
         ),
         "You can now tell a failing agent from users who changed their mind.",
     ),
