@@ -386,6 +386,10 @@ def requests_per_minute(store, start, end):
             "quiet ones need a row as well",
         ),
         (sql_1(count="count(*)"), "no run started in that minute"),
+        (
+            sql_1(more=" AND operation = 'invoke_agent' AND status <> 'ERROR'"),
+            "failed runs are left out",
+        ),
         (sql_1(more=""), "model and tool calls are counted as well"),
         (
             sql_1(more=" AND operation = 'invoke_agent' AND end_time IS NOT NULL"),
@@ -416,12 +420,17 @@ def requests_per_minute(store, start, end):
             "raised StoreError: ",
         ),
         (sql_1(count="2 * count(span_id)"), "not the number of runs that started"),
-        (sql_1(order=", span_id ORDER BY minute"), "A minute has more than one row"),
+        (sql_1(order=", span_id ORDER BY minute"), "Two rows have the same minute"),
     ],
     2: [
         (sql_2(n="count(*)"), "have no response time yet"),
         (sql_2(more=""), "model and tool calls are parts of one"),
         (sql_2(where="? < ?"), "all runs of the store"),
+        (
+            sql_2(where="end_time >= ? AND end_time < ?"),
+            "belongs to the window in which it started",
+        ),
+        (sql_2(where="start_time > ? AND start_time < ?"), "`start` itself is in the window"),
         (sql_2(where="start_time BETWEEN ? AND ?"), "`end` itself is not in the window"),
         (sql_2(more=" AND operation = 'invoke_agent' AND status <> 'ERROR'"), "failed runs are"),
         (sql_2(mean="1000 * avg(duration_s)"), "not milliseconds"),
@@ -481,6 +490,16 @@ def response_time(store, start, end):
             "cancelled runs are counted as errors",
         ),
         (sql_3(run="", ran="", ended=""), "a failed tool call is no failed run"),
+        (
+            sql_3(run=" AND operation = 'invoke_agent' AND status IN ('OK', 'ERROR')"),
+            "have the status `UNSET`",
+        ),
+        (
+            sql_3(run=" AND operation = 'invoke_agent' AND end_time < '2100-01-01'", to="<= ")
+            .replace("start_time >= ?", "end_time >= ?")
+            .replace("start_time <= ", "end_time < "),
+            "a run belongs to the window in which it started",
+        ),
         (sql_3(to="<="), "`end` itself is not in the window"),
         (sql_3(percent="avg((status = 'ERROR')::INT)"), "that is a fraction; give percent"),
         (sql_3(percent="100 * avg((status = 'UNSET')::INT)"), "does not fit the number of failed"),
@@ -556,7 +575,7 @@ def tokens_per_hour(store, start, end):
     ],
     5: [
         (plot_5(p95="", mean="", last="ax.legend(['p95', 'mean'])"), "differ in colour only"),
-        (plot_5(p95="label='p95'", mean="color='red', label='mean'"), "tell them apart"),
+        (plot_5(p95="label='p95'", mean="color='red', label='mean'"), "use line styles or markers"),
         (plot_5(target=""), "The target is missing"),
         (plot_5(alert=""), "The alert is missing"),
         (plot_5(last="ax.legend(); ax.set_ylim(0, 4.9)"), "The alert cannot be seen"),
@@ -570,9 +589,10 @@ def tokens_per_hour(store, start, end):
         (plot_5(axes="ax.set(xlabel='time (UTC)', ylabel='response')"), "the unit is missing"),
         (plot_5(axes="ax.set(xlabel='hour', ylabel='time (s)')"), "the time zone is missing"),
         (plot_5(y="points['p95_s'].fillna(0)"), "falls to 0 in the hour without data"),
+        (plot_5(x="points.index"), "The x values begin with 0"),
         (
             plot_5(x="points.dropna()['time']", y="points.dropna()['p95_s']"),
-            "leads over the hour without data",
+            "connects across the hour without data",
         ),
         (plot_5(y="points['p95_s'] * 1000"), "is in milliseconds"),
         (plot_5(y="points['mean_s']"), "no line through all values of `p95_s`"),

@@ -235,9 +235,10 @@ def test_progress_is_kept_beside_the_notebook(shell: InteractiveShell, tmp_path:
     """A new kernel reads the same file."""
     state(shell, "def double(number): return 2")
     state(shell, "def double(number): return 2 * number")
+    state(shell, "def double(number): return 0")  # an experiment takes nothing away
     run(shell, "exercise.hint(2)")
     assert progress.progress().to_dict("records") == [
-        {"exercise": "99-test", "step": "1", "state": "right", "checks": 2, "hints": 0},
+        {"exercise": "99-test", "step": "1", "state": "right", "checks": 3, "hints": 0},
         {"exercise": "99-test", "step": "2", "state": "not attempted", "checks": 0, "hints": 1},
     ]
     assert sorted(file.name for file in tmp_path.iterdir()) == [progress.FILE]

@@ -61,7 +61,7 @@ class Day:
 
 
 def project_cost(answer: Question) -> None:
-    """Check estimates of days that go on evenly, rise, have a dear hour, or run dry."""
+    """Check estimates of days that go on evenly, rise, have an expensive hour, or run dry."""
     draw = Chance().stream()
     first = some_day(draw)
     steady, rising, late, earlier, dry = days = [
@@ -117,7 +117,7 @@ def _check_rising(answer: Question, store: Traffic, day: Day) -> None:
 
 def _check_spike(answer: Question, store: Traffic, day: Day, when: str) -> None:
     got, total = _ask(answer, store, day), day.total()
-    say = f"On a day on which {when} was ten times as dear as the others, you say {got:.5g} USD: "
+    say = f"On a day when {when} cost ten times as much as the others, you say {got:.5g} USD: "
     text = "that is too high; one hour bends your line, or your mean. Use what it cannot move"
     expect(got <= (1 + WITHIN) * total, say + text)
     _expect_close(got, total, say)

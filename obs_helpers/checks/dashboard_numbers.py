@@ -54,8 +54,10 @@ def requests_per_minute(answer: Question) -> None:
     spans = [span for each in requests for span in each]
     runs = [span for span in spans if span.is_run]
     ended = [span for span in runs if span.duration_s is not None]
+    good = [span for span in runs if span.status != "ERROR"]
     right = _per_minute(runs)
     slips = [
+        (_per_minute(good), "failed runs are left out; they were requests, too"),
         (_per_minute(spans), "model and tool calls are counted as well; they are no requests"),
         (_per_minute(ended), "runs that are still going on are left out; they have arrived, too"),
         (_per_minute(ended, at_end=True), "count a run when it starts, not when it ends"),
@@ -78,6 +80,7 @@ def _busy_minutes(draw: "random.Random", start: datetime, end: datetime) -> list
     busy = [minute for minute in minutes if minute not in quiet]
     times = [within(draw, minute, MINUTE) for minute in busy for _ in range(draw.randint(1, 4))]
     requests: list[Request] = [request(draw, at, draw.uniform(1, 9)) for at in times]
+    requests += [request(draw, within(draw, m, MINUTE), 2.0, "ERROR") for m in busy[:3]]
     requests += [request(draw, minute, 100.0) for minute in busy[:2]]  # on the stroke, and long
     requests += [request(draw, within(draw, minute, MINUTE), None) for minute in busy[2:4]]
     return [*requests, request(draw, end), request(draw, start - MINUTE, 100.0)]
@@ -119,7 +122,9 @@ def _slow_and_fast(draw: "random.Random", start: datetime) -> list[Request]:
         request(draw, within(draw, start, HOUR), draw.uniform(20, 40), "ERROR") for _ in range(4)
     ]
     requests += [request(draw, within(draw, start, HOUR), None) for _ in range(2)]
-    others = [request(draw, start - MINUTE, 20.0), request(draw, start + HOUR, 20.0)]
+    requests += [request(draw, start + HOUR - MINUTE, 100.0 + n) for n in range(3)]  # end later
+    requests += [request(draw, start, 1.0)]
+    others = [request(draw, start - MINUTE, 100.0), request(draw, start + HOUR, 20.0)]
     return [*requests, *others, *(request(draw, start - 2 * HOUR, 15.0) for _ in range(8))]
 
 
@@ -138,6 +143,9 @@ def _check_samples(
     expect(not same(n, good), say + "failed runs are missing, and their users waited, too")
     one_more = len(ended) + 1
     expect(not same(n, one_more), say + "one run too many; `end` itself is not in the window")
+    text = "a run belongs to the window in which it started, even if it ended later"
+    expect(not any(same(n, len(ended) - late) for late in (2, 3)), say + text)
+    expect(not same(n, len(ended) - 1), say + "one run too few; `start` itself is in the window")
     expect(same(n, len(ended)), say + "it is not the number of runs that started and ended there")
 
 
@@ -197,8 +205,12 @@ def _mixed_hour(
     kinds += [(1.0, "UNSET", False)] * said_no + [(2.0, "ERROR", None)] * failed
     kinds += [(0.5, "UNSET", True)] * gone + [(None, "RUNNING", None)] * open_
     requests = [request(draw, within(draw, start, HOUR), *kind) for kind in kinds]
+    requests += [request(draw, start, 1.0)]
+    requests += [request(draw, start + HOUR - MINUTE, 100.0 + n) for n in range(2)]  # end later
+    good += 3
     inside = [s for each in requests for s in each]
     requests += [request(draw, start + n * HOUR, 1.0, "ERROR") for n in (-1, 1)]
+    requests += [request(draw, start - MINUTE, 100.0, "ERROR")]
     requests += [request(draw, start - HOUR - MINUTE, 0.5, "UNSET", True) for _ in range(3)]
     ended, bad = good + failed, sum(s.status == "ERROR" for s in inside)
     slips = [
@@ -210,6 +222,10 @@ def _mixed_hour(
         (share(bad, len(inside)), "all spans are counted; a failed tool call is no failed run"),
         (share(0, said_no), "only runs that say `false` are left; most do not say anything (NULL)"),
         (share(failed + 1, ended + 1), "one run too many; `end` itself is not in the window"),
+        (share(failed, ended - 1), "one run too few; `start` itself is in the window"),
+        (share(failed + 1, ended - 1), "a run belongs to the window in which it started"),
+        (share(failed, ended - 2), "a run that ended later still belongs to its window"),
+        (share(failed, failed), "runs that did not fail have the status `UNSET`; yours has none"),
     ]
     return Traffic(requests, draw), share(failed, ended), slips
 

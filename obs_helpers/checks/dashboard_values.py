@@ -21,10 +21,16 @@ def frame(got: Any, time: str, columns: tuple[str, ...]) -> Table:
     kind = type(got).__name__
     expect(isinstance(got, pd.DataFrame), f"It gave {kind}: a DataFrame with {names} is asked for")
     missing = [name for name in (time, *columns) if name not in got]
+    inside = isinstance(got.index, pd.DatetimeIndex) and time in missing
+    text = f"The times are in the index: name it `{time}`, then `reset_index()` makes a column"
+    expect(not inside, text)
     said = f"the columns of yours are {', '.join(map(str, got.columns)) or 'none'}"
     expect(not missing, f"There is no column {' or '.join(map(repr, missing))}; {said}")
+    first = got[time].iloc[0] if len(got) else None
+    text = f"`{time}` is {first!r}: give a time with its date, which `date_trunc` keeps"
+    expect(first is None or isinstance(first, datetime), text)
     times = pd.to_datetime(got[time], utc=True).dt.tz_localize(None).dt.to_pydatetime()
-    expect(len(set(times)) == len(times), f"A {time} has more than one row: group by it")
+    expect(len(set(times)) == len(times), f"Two rows have the same {time}: group by it")
     text = "Rows are not in order of time: SQL promises none without ORDER BY"
     expect(list(times) == sorted(times), text)
     empty = got[list(columns)].isna().any(axis=1)

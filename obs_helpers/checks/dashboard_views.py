@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from obs_helpers.checks.dashboard_numbers import Question
@@ -32,11 +33,14 @@ def draw_response_time(answer: Question) -> None:
         wanted = [None if math.isnan(v) else v for v in points[f"{name}_s"]]
         if wanted not in shown:
             raise Wrong(_why_not(name, wanted, shown))
-        found[name] = lines[shown.index(wanted)]
+        found[name] = line = lines[shown.index(wanted)]
+        first = line.get_xdata(orig=True)[0]
+        text = f"The x values begin with {first}: draw over the column `time`"
+        expect(not (isinstance(first, Real) and first < 1_000), text)  # days since 1970 are more
     _check_axes(ax)
     _check_limits(ax)
     styles = {name: (line.get_linestyle(), line.get_marker()) for name, line in found.items()}
-    text = "p95 and mean differ in colour only: who cannot see colours, cannot tell them apart"
+    text = "p95 and mean differ in colour only: use line styles or markers, which all can see"
     expect(styles["p95"] != styles["mean"], text)
     _check_names(ax, found)
 
@@ -84,7 +88,7 @@ def _values(line: Any) -> list[float | None]:
 def _why_not(name: str, wanted: list[float | None], shown: list[list[float | None]]) -> str:
     known = [value for value in wanted if value is not None]
     if known in shown:
-        return f"The line of {name} leads over the hour without data: keep the gap (NaN) in it"
+        return f"The line of {name} connects across the hour without data: keep the gap (NaN) in it"
     if [value or 0.0 for value in wanted] in shown:
         return f"The line of {name} falls to 0 in the hour without data: keep the gap (NaN) in it"
     if any(len(values) == len(wanted) and values[0] == 1000 * known[0] for values in shown):
@@ -108,7 +112,7 @@ def _check_limits(ax: Any) -> None:
             flat |= {float(segment[0][1])} if len({float(y) for _, y in segment}) == 1 else set()
     low, high = sorted(ax.get_ylim())
     for limit, name in LIMITS.items():
-        expect(limit in flat, f"The {name} is missing: a level line at its number of seconds")
+        expect(limit in flat, f"The {name} is missing: a horizontal line at its number of seconds")
         expect(low < limit <= high, f"The {name} cannot be seen: the y axis ends at {high:g}")
 
 

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from obs_helpers.checks.states import State
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -40,12 +42,15 @@ def load() -> dict[str, Record]:
 def note(key: str, state: str | None = None, hints: int = 0) -> Record:
     """Count a check that ended in `state`, or hints that were shown; returns the record.
 
+    A step that was right once stays so: whoever tries more has not lost it.
+
     Where nothing can be written, the lesson goes on without.
     """
     records = load()
     record = records.setdefault(key, Record())
     if state is not None:
-        record.state, record.checks = state, record.checks + 1
+        record.checks += 1
+        record.state = record.state if record.state == State.RIGHT.words else state
     record.hints += hints
     with contextlib.suppress(OSError):
         text = json.dumps({name: asdict(each) for name, each in records.items()}, indent=1)

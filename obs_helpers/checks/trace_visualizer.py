@@ -36,7 +36,7 @@ STEPS = (
         check_services,
         (
             "A header can only name a span that has begun. And a span can only follow a header "
-            "that somebody has read. Section 4, *Across services*, has both halves.",
+            "that somebody has read. Section 4 shows the first half, `propagate.inject`.",
             "The caller: begin the span, then let `propagate.inject` fill an empty dict, then "
             "call. The service: `propagate.extract` makes a context from headers; a tracer takes "
             "a context when it starts a span.",
