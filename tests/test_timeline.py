@@ -475,3 +475,18 @@ def test_the_name_of_a_session_stays_text(text: str) -> None:
     shown = session_timeline(text, store)
     assert not Page(shown.html()).tags.keys() & {"script", "img", "h1"}
     assert all(line.isprintable() for line in shown.text().split("\n"))
+
+
+def test_a_log_line_s_exception_is_told_without_the_folders_of_the_machine() -> None:
+    """Somebody else is to look at it; the stack stays in the store."""
+    obs = obs_helpers.start(clock=VirtualClock(), seed=4)
+    with obs.tracer.trace_request("odd") as trace_id:
+        try:
+            raise LookupError("no such city")
+        except LookupError:
+            obs.logger("desk").exception("run failed", city="Oslo")
+    shown = timeline(trace_id, obs.store).html()
+    assert "LookupError: no such city" in shown
+    assert "Oslo" in shown
+    assert "test_timeline.py" not in shown
+    assert obs.store.value("SELECT count(*) FROM logs WHERE fields::TEXT LIKE '%test_timeline.py%'")

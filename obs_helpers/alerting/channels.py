@@ -81,8 +81,9 @@ def _html(message: Notification) -> str:
     color = "#b00020" if message.status == FIRING else "#1b7f3b"
     head = f"{message.at:%Y-%m-%d %H:%M:%S} UTC {message.title}"
     return (
-        f'<div style="border-left: 4px solid {color}; padding-left: 8px; margin: 6px 0">'
-        f"<b>{html.escape(head)}</b><pre>{html.escape(message.text)}</pre></div>"
+        f'<div class="mathjax_ignore" style="border-left: 4px solid {color}; padding-left: 8px; '
+        f'margin: 6px 0; overflow-wrap: anywhere"><b>{html.escape(head)}</b>'
+        f'<pre style="white-space: pre-wrap">{html.escape(message.text)}</pre></div>'
     )
 
 

@@ -70,7 +70,9 @@ class Markdown:
 
 def _escaped(text: str) -> str:
     line = html.escape(one_line(" ".join(text.split()), MAX_TEXT), quote=False)
-    return _SPECIAL.sub(r"\\\g<0>", line)
+    marked = _SPECIAL.sub(r"\\\g<0>", line)
+    # JupyterLab looks for formulas after Markdown, and would find them between two dollars.
+    return marked.replace("\\$", "<span>\\$</span>") if marked.count("\\$") > 1 else marked
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -16,6 +16,8 @@ from obs_helpers.views.snapshot import Choice
 
 TICK_MS = 2_000
 """Milliseconds between two ticks of the front end."""
+_WIDE = "calc(100% - 4px)"
+"""As wide as the notebook, less a widget's own margin."""
 _ALL = ("all", 0)
 """What is shown, and a value that no session can have; for None nothing would be shown."""
 
@@ -46,7 +48,7 @@ class Controls:
         )
         self.previous = widgets.Button(description="Previous trace")
         self.next = widgets.Button(description="Next trace")
-        self.traces = widgets.Select(rows=10, layout=widgets.Layout(width="100%"))
+        self.traces = widgets.Select(rows=10, layout=widgets.Layout(width=_WIDE))
         self.traces.add_class("obs-traces")
         self.offer({name: [] for name in names}, choice)
 

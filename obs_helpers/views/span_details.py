@@ -132,9 +132,21 @@ def _logs(trace_id: str, store: Store) -> dict[str | None, list[tuple[str, str]]
     lines: dict[str | None, list[tuple[str, str]]] = {}
     for span_id, time, level, event, fields in store.rows(_LOGS, [trace_id, MAX_LOGS]):
         at = "-" if time is None else f"{time:%H:%M:%S.%f}"[:-3]
-        text = f"{event} {fields if fields != '{}' else ''}"
-        lines.setdefault(span_id, []).append((f"{at} {level}", text))
+        lines.setdefault(span_id, []).append((f"{at} {level}", f"{event} {_told(fields)}"))
     return lines
+
+
+def _told(fields: str | None) -> str:
+    """Return the fields of a log line; of an exception what was raised, and no stack.
+
+    Its frames name the folders of a machine, and a timeline is made to be shared.
+    """
+    known = orjson.loads(fields or "{}")
+    stacks = known.get("exception") if isinstance(known, dict) else None
+    if isinstance(stacks, list) and all(isinstance(each, dict) for each in stacks):
+        raised = [f"{each.get('exc_type')}: {each.get('exc_value')}" for each in stacks]
+        known["exception"] = " from ".join(raised)
+    return _text(known) if known else ""
 
 
 def _few(pairs: Iterable[tuple[Any, Any]]) -> list[tuple[str, str]]:
