@@ -122,9 +122,8 @@ def _slow_and_fast(draw: "random.Random", start: datetime) -> list[Request]:
         request(draw, within(draw, start, HOUR), draw.uniform(20, 40), "ERROR") for _ in range(4)
     ]
     requests += [request(draw, within(draw, start, HOUR), None) for _ in range(2)]
-    requests += [request(draw, start + HOUR - MINUTE, 100.0 + n) for n in range(3)]  # end later
-    requests += [request(draw, start, 1.0)]
-    others = [request(draw, start - MINUTE, 100.0), request(draw, start + HOUR, 20.0)]
+    requests += [request(draw, start), *_late_ends(draw, start + HOUR, 3)]
+    others = [*_late_ends(draw, start, 1), request(draw, start + HOUR, 20.0)]
     return [*requests, *others, *(request(draw, start - 2 * HOUR, 15.0) for _ in range(8))]
 
 
@@ -205,12 +204,10 @@ def _mixed_hour(
     kinds += [(1.0, "UNSET", False)] * said_no + [(2.0, "ERROR", None)] * failed
     kinds += [(0.5, "UNSET", True)] * gone + [(None, "RUNNING", None)] * open_
     requests = [request(draw, within(draw, start, HOUR), *kind) for kind in kinds]
-    requests += [request(draw, start, 1.0)]
-    requests += [request(draw, start + HOUR - MINUTE, 100.0 + n) for n in range(2)]  # end later
-    good += 3
-    inside = [s for each in requests for s in each]
+    requests += [request(draw, start), *_late_ends(draw, start + HOUR, 2)]
+    good, inside = good + 3, [s for each in requests for s in each]
     requests += [request(draw, start + n * HOUR, 1.0, "ERROR") for n in (-1, 1)]
-    requests += [request(draw, start - MINUTE, 100.0, "ERROR")]
+    requests += _late_ends(draw, start, 1, "ERROR")
     requests += [request(draw, start - HOUR - MINUTE, 0.5, "UNSET", True) for _ in range(3)]
     ended, bad = good + failed, sum(s.status == "ERROR" for s in inside)
     slips = [
@@ -228,6 +225,13 @@ def _mixed_hour(
         (share(failed, failed), "runs that did not fail have the status `UNSET`; yours has none"),
     ]
     return Traffic(requests, draw), share(failed, ended), slips
+
+
+def _late_ends(
+    draw: "random.Random", edge: datetime, count: int, status: str = "UNSET"
+) -> list[list[Span]]:
+    """Return runs that start a minute before the edge of a window and end after it."""
+    return [request(draw, edge - MINUTE, 100.0 + n, status) for n in range(count)]
 
 
 def share(part: int, whole: int) -> tuple[float, int]:
