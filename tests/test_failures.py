@@ -46,7 +46,7 @@ def print_of(error: BaseException) -> str:
         ("at 0xDEADbeef", "at <n>"),
         ("id 0f8fad5b-d9cb-469f-a165-70867728950e", "id <uuid>"),
         ("GET https://api.test/v1?key=a&b=2 failed", "GET <url> failed"),
-        ("cannot open '/tmp/a b.txt'", "cannot open <text>"),
+        ("cannot open '/data/a b.txt'", "cannot open <text>"),
         ("cannot open /var/log/agent.log", "cannot open <path>"),
         (r"cannot open C:\logs\agent.log", "cannot open <path>"),
         ('unknown city "O\'Brien"', "unknown city <text>"),
