@@ -220,6 +220,22 @@ def test_a_step_that_is_not_there_is_said_so(shell: InteractiveShell, number: in
         assert str(error) == f"there is no step {number}; there are 1 to 2"
 
 
+@pytest.mark.parametrize("number", ["1", 1.0, None])
+def test_a_step_that_is_no_whole_number_is_said_so_in_one_line(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str], number: object
+) -> None:
+    told = f"there is no step {number!r}; there are 1 to 2, each a whole number without quotes"
+    for ask in ("check", "hint"):
+        assert str(run(shell, f"exercise.{ask}({number!r})")) == told
+        assert capsys.readouterr().out.strip() == told
+
+
+def test_no_more_hints_are_counted_than_there_are(shell: InteractiveShell) -> None:
+    for _ in range(5):
+        run(shell, "exercise.hint(1)")
+    assert progress.progress()["hints"].tolist() == [3]
+
+
 def test_later_steps_get_the_learner_s_answer_or_else_the_reference_s(
     shell: InteractiveShell,
 ) -> None:
@@ -229,6 +245,30 @@ def test_later_steps_get_the_learner_s_answer_or_else_the_reference_s(
     run(shell, "def double(number): return 2.0 * number")
     assert repr(run(shell, "exercise.best('double')(4)")) == "8.0"
     assert isinstance(run(shell, "exercise.best('nothing')"), LookupError)
+
+
+def test_a_cell_says_once_that_it_shows_the_solution_s_result(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twice = "exercise.best('double')(1), exercise.best('double')(2);"
+    run(shell, twice)
+    told = "(`double` is the solution's here: your step 1 is not {} yet)\n"
+    assert capsys.readouterr().out == told.format("done")
+    run(shell, "def double(number): return 0")
+    for _ in range(2):
+        run(shell, twice)
+        assert capsys.readouterr().out == told.format("right")
+    run(shell, "def double(number): return 2 * number")
+    run(shell, twice)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_check_says_nothing_where_the_solution_fills_in(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cell = "def one(): return exercise.best('double')(1) and 'one'\ndef other(): return 'other'"
+    assert state(shell, cell, 2)[0] is State.RIGHT
+    assert "solution" not in capsys.readouterr().out
 
 
 def test_progress_is_kept_beside_the_notebook(shell: InteractiveShell, tmp_path: Path) -> None:

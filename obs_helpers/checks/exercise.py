@@ -4,13 +4,14 @@ import ast
 import inspect
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from obs_helpers.checks import progress
-from obs_helpers.checks.sandbox import Raised
-from obs_helpers.checks.states import CheckFailed, Passed, State, Wrong
+from obs_helpers.checks.sandbox import THREAD, Raised
+from obs_helpers.checks.states import CheckFailed, NoSuchStep, Passed, State, Wrong
 
 Check = Callable[..., None]
 """Takes the learner's answers by name, in the order of `asks`; raises `Wrong`."""
@@ -52,13 +53,14 @@ class Exercise:
             reference: For each name that is asked for, a right answer.
         """
         self.name, self.steps, self.reference = name, tuple(steps), reference
+        self._said: set[tuple[str, int]] = set()
 
     def check(self, number: int) -> Passed:
         """Check a step of the notebook that calls this, and note the outcome.
 
         Raises:
             CheckFailed: the step is not done; the message says what was seen.
-            LookupError: there is no such step.
+            NoSuchStep: there is no such step.
         """
         step = self._step(number)
         space = sys._getframe(1).f_globals
@@ -75,28 +77,41 @@ class Exercise:
         """Return the next hint for a step; after the third, where the solution is.
 
         Raises:
-            LookupError: there is no such step.
+            NoSuchStep: there is no such step.
         """
-        step = self._step(number)
-        used = progress.note(f"{self.name}/{number}", hints=1).hints
-        if used <= len(step.hints):
-            return Hint(f"Hint {used} of {len(step.hints)}: {step.hints[used - 1]}")
-        return Hint(f"These were all hints. Solution: solutions/{self.name}.ipynb, step {number}.")
+        step, key = self._step(number), f"{self.name}/{number}"
+        if progress.load().get(key, progress.Record()).hints >= len(step.hints):
+            where = f"solutions/{self.name}.ipynb, step {number}"
+            return Hint(f"These were all hints. Solution: {where}.")
+        used = progress.note(key, hints=1).hints
+        return Hint(f"Hint {used} of {len(step.hints)}: {step.hints[used - 1]}")
 
     def best(self, name: str) -> Any:
-        """Return the answer of an earlier step: yours if it is right, else the reference's."""
+        """Return the answer of a step: yours if it is right, else the solution's, and say so."""
         space = sys._getframe(1).f_globals
-        for step in self.steps:
+        for number, step in enumerate(self.steps, 1):
             if name in step.asks:
-                right = _outcome(step, space)[0] is State.RIGHT
-                return space[name] if right else self.reference[name]
+                state = _outcome(step, space)[0]
+                if state is State.RIGHT:
+                    return space[name]
+                self._say(name, number, state, len(space.get("In", ())))
+                return self.reference[name]
         msg = f"no step asks for {name!r}"
         raise LookupError(msg)
 
+    def _say(self, name: str, number: int, state: State, cell: int) -> None:
+        """Say whose answer is used: once a cell, and never while a check runs."""
+        if (name, cell) in self._said or threading.current_thread().name == THREAD:
+            return
+        self._said.add((name, cell))
+        lacks = "done" if state in (State.NOT_ATTEMPTED, State.PARTLY) else "right"
+        sys.stdout.write(f"(`{name}` is the solution's here: your step {number} is not {lacks} yet)\n")
+
     def _step(self, number: int) -> Step:
-        if not 1 <= number <= len(self.steps):
-            msg = f"there is no step {number!r}; there are 1 to {len(self.steps)}"
-            raise LookupError(msg)
+        if not (isinstance(number, int) and 1 <= number <= len(self.steps)):
+            quoted = "" if isinstance(number, int) else ", each a whole number without quotes"
+            msg = f"there is no step {number!r}; there are 1 to {len(self.steps)}{quoted}"
+            raise NoSuchStep(msg)
         return self.steps[number - 1]
 
 

@@ -21,6 +21,8 @@ from obs_helpers.checks.states import Wrong
 LIMIT_S = 10.0
 """Time for one call, in seconds; the reference needs a tenth of a second."""
 _CLOCKS = {name: getattr(time, name) for name in ("time", "time_ns", "monotonic", "perf_counter")}
+THREAD = "obs-check"
+"""Name of the thread."""
 _FAILED = "failed"
 
 
@@ -44,7 +46,7 @@ def call(function: Callable[..., Any], *args: Any, limit_s: float = LIMIT_S) -> 
         except BaseException as error:
             result[_FAILED] = error
 
-    thread = threading.Thread(target=work, name="obs-check", daemon=True)
+    thread = threading.Thread(target=work, name=THREAD, daemon=True)
     thread.start()
     thread.join(limit_s)
     if thread.is_alive():

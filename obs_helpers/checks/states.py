@@ -23,6 +23,13 @@ class Wrong(Exception):
     """A property does not hold; the message says what was seen, and which property."""
 
 
+class NoSuchStep(LookupError):
+    """A number that no step has; the message alone is shown (IPython's hook)."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
 class CheckFailed(Exception):
     """The step is not done: this stops *Run all*, and fails the notebook's test."""
 
