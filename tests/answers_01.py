@@ -19,6 +19,7 @@ import orjson
 def to_line(logger, level, event):
     def written(value):
         try:
+            assert "nan" not in repr(value) and "inf" not in repr(value)
             return orjson.dumps(value, default=repr, option=orjson.OPT_NON_STR_KEYS)
         except Exception:
             return json.dumps("not for JSON: " + type(value).__name__).encode()
@@ -26,12 +27,14 @@ def to_line(logger, level, event):
     return (b"{" + b", ".join(parts) + b"}").decode()
 """,
         """
-import math
+import math, reprlib
 
 def to_line(logger, level, event):
     def plain(value, depth=0):
-        if value is None or isinstance(value, (str, int)):
-            return value
+        if isinstance(value, str):
+            return value.encode(errors="backslashreplace").decode()
+        if value is None or isinstance(value, int):
+            return value if value is None or abs(value) < 2**64 else "int, too long"
         if isinstance(value, float):
             return value if math.isfinite(value) else str(value)
         if depth < 8 and isinstance(value, Mapping):
@@ -47,7 +50,7 @@ class Render:
         try:
             return json.dumps(value, default=repr, allow_nan=False)
         except Exception:
-            return json.dumps(reprlib.repr(value))
+            return json.dumps(str(type(value)))
 
     def __call__(self, logger, level, event):
         return "{%s}" % ",".join(f"{json.dumps(name)}:{self.one(event[name])}" for name in event)
@@ -57,15 +60,20 @@ to_line = Render()
     ],
     2: [
         """
+def rename(event, name):
+    new = f"caller_{name}"
+    while new in event:
+        new = f"_{new}"
+    if name in event:
+        event[new] = event.pop(name)
+
 def make_logger(output, now, processors, minimum="info"):
     def stamp(_, __, event):
-        if "timestamp" in event:
-            event["caller_timestamp"] = event.pop("timestamp")
+        rename(event, "timestamp")
         event["timestamp"] = now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         return event
     def keep(_, __, event):
-        if "level" in event:
-            event["caller_level"] = event.pop("level")
+        rename(event, "level")
         return event
     chain = [merge_contextvars, keep, structlog.processors.add_log_level, stamp]
     wrapper = structlog.make_filtering_bound_logger(getattr(logging, minimum.upper()))
@@ -79,7 +87,10 @@ def make_logger(output, now, processors, minimum="info"):
             raise structlog.DropEvent
         own = {"event": event.pop("event"), "level": level,
                "timestamp": now().astimezone(UTC).isoformat()}
-        return {**{(f"caller_{k}" if k in own else k): v for k, v in event.items()}, **own}
+        prefix = "caller_"
+        while any(name.startswith(prefix) for name in event):
+            prefix = f"the_{prefix}"
+        return {**{(f"{prefix}{k}" if k in own else k): v for k, v in event.items()}, **own}
     return structlog.wrap_logger(output, processors=[merge_contextvars, envelope, *processors])
 """,
         """
@@ -95,7 +106,9 @@ class Logger:
         if level not in self.shown:
             return
         fields = {**structlog.contextvars.get_contextvars(), **fields}
-        theirs = {f"their_{k}" if k in ("level", "timestamp") else k: v for k, v in fields.items()}
+        free = next(n for n in range(99) if not {f"level_{n}", f"timestamp_{n}"} & {*fields})
+        own = ("level", "timestamp")
+        theirs = {f"{k}_{free}" if k in own else k: v for k, v in fields.items()}
         event = {"timestamp": now().astimezone(UTC).isoformat(), "level": level, "event": text}
         event.update(theirs)
         for processor in processors:
@@ -273,7 +286,11 @@ def exception_fields(logger, level, event):
     if not error:
         return event
     stack = traceback.format_exception(type(error), error, error.__traceback__)
-    return {**event, "error_type": error.__class__.__qualname__, "error_message": str(error),
+    try:
+        message = str(error)
+    except Exception as raised:
+        message = f"str raised {type(raised).__name__}"
+    return {**event, "error_type": error.__class__.__qualname__, "error_message": message,
             "stack": stack}
 """,
         """
@@ -289,7 +306,10 @@ def exception_fields(logger, level, event):
         return event
     event = format_exc_info(logger, level, {**event, "exc_info": error})
     event["stack"] = event.pop("exception")
-    event["error_type"], event["error_message"] = type(error).__name__, str(error)
+    event["error_type"], event["error_message"] = type(error).__name__, ""
+    from contextlib import suppress
+    with suppress(Exception):
+        event["error_message"] = str(error)
     return event
 """,
         """
@@ -319,7 +339,7 @@ def exception_fields(logger, level, event):
     if error:
         story = traceback.TracebackException.from_exception(error)
         rest["error_type"] = f"{type(error).__module__}.{type(error).__name__}"
-        rest["error_message"] = f"{error}"
+        rest["error_message"] = str(story)
         rest["stack"] = list(story.format())
     return rest
 """,
@@ -393,17 +413,9 @@ def is_card(digits):
     return len(digits) in range(13, 20) and total % 10 == 0
 
 def redact(logger, level, event):
-    card = re.compile(r"(?<![\\w.])(?:\\d[ -]?){12,18}\\d(?!\\w)")
-
-    def text_of(text):
-        text = EMAIL.sub("[EMAIL]", text)
-        return card.sub(
-            lambda m: "[CARD]" if is_card("".join(filter(str.isdigit, m[0]))) else m[0], text
-        )
-
     def clean(value):
         if isinstance(value, str):
-            return text_of(value)
+            return mask(value)
         if value is None or isinstance(value, (bool, float)):
             return value
         if isinstance(value, int):
@@ -412,7 +424,7 @@ def redact(logger, level, event):
             return {clean(k): clean(v) for k, v in value.items()}
         if isinstance(value, (list, tuple, set, frozenset)):
             return type(value)(clean(item) for item in value)
-        return text_of(str(value))
+        return mask(str(value))
 
     return {name: clean(value) for name, value in event.items()}
 """,
@@ -431,9 +443,7 @@ def cleaned(value):
 
 @cleaned.register
 def _(value: str):
-    parts = re.split(r"((?<![\\w.])\\d(?:[ -]?\\d){12,18}(?![\\w]))", EMAIL.sub("[EMAIL]", value))
-    parts[1::2] = ["[CARD]" if is_card(re.sub("[ -]", "", p)) else p for p in parts[1::2]]
-    return "".join(parts)
+    return mask(value)
 
 @cleaned.register
 def _(value: int):
@@ -468,21 +478,26 @@ def is_card(digits: str) -> bool:
         numbers[place] *= 2
     return sum(n // 10 + n % 10 for n in numbers) % 10 == 0
 
-CARDS = r"(?<![\\w.])(?P<card>\\d([ -]?\\d){12,18})(?!\\w)"
-PATTERN = re.compile(r"(?P<mail>[\\w.+-]+@[\\w.-]+\\w)|" + CARDS)
+RUN = re.compile(r"(?<![\\w.])\\d(?:[ -]?\\d){12,}(?!\\w)")
 
-def _marker(found):
-    if found["mail"]:
-        return "[EMAIL]"
-    return "[CARD]" if is_card(found["card"].replace(" ", "").replace("-", "")) else found[0]
+def _cards(run):
+    groups = re.split("([ -])", run[0])
+    for start in range(0, len(groups), 2):
+        for end in range(len(groups), start, -1):
+            if is_card("".join(groups[start:end:2])) and end % 2:
+                groups[start:end] = ["[CARD]"] + (end - start - 1) * [""]
+    return "".join(groups)
 
 def redact(logger, level, event):
+    def private(text):
+        return RUN.sub(_cards, re.sub(r"[\\w.+-]+@[\\w.-]+\\w", "[EMAIL]", text))
+
     def walk(value):
         if type(value) in (list, tuple, set):
             return [walk(item) for item in value]
         if hasattr(value, "items"):
             return {walk(key): walk(item) for key, item in value.items()}
-        cleaned = PATTERN.sub(_marker, str(value))
+        cleaned = private(str(value))
         return value if cleaned == str(value) else cleaned
     return walk(copy.copy(event))
 """,
@@ -523,6 +538,19 @@ def clean(value):
 def redact(logger, level, event):
     return clean(event)
 """
+
+
+def _line(text: str) -> str:
+    return (
+        "def repr_works(value):\n    try:\n        return bool(repr(value))\n"
+        "    except Exception:\n        return False\n\n"
+        "def to_line(logger, level, event):\n    fields = {}\n"
+        "    for name, value in event.items():\n        try:\n"
+        "            json.dumps(value, allow_nan=False)\n            fields[name] = value\n"
+        f"        except Exception:\n            fields[name] = {text}\n"
+        "    return json.dumps(fields)"
+    )
+
 
 WRONG: dict[int, list[tuple[str, str]]] = {
     1: [
@@ -585,9 +613,23 @@ WRONG: dict[int, list[tuple[str, str]]] = {
         (
             "def to_line(logger, level, event):\n    for name, value in event.items():\n"
             "        try:\n            json.dumps(value, allow_nan=False)\n"
-            "        except Exception:\n            event[name] = reprlib.repr(value)\n"
+            "        except Exception:\n            event[name] = str(type(value))\n"
             "    return json.dumps(event)",
             "the event itself was changed",
+        ),
+        (_line("''"), "Show the value, or name its type, `datetime`."),
+        (_line("None"), "'thing': None"),
+        (
+            _line("repr(value) if repr_works(value) else '(not printable)'"),
+            "With an object whose repr raises in one field, the line is",
+        ),
+        (
+            "import reprlib\n" + _line("reprlib.repr(value)"),
+            "Here it held a whole number of",
+        ),
+        (
+            _line("str(type(value))").replace("(fields)", "(fields, ensure_ascii=False)"),
+            "With half a character in a field, the line cannot be written to a file in UTF-8",
         ),
     ],
     2: [
@@ -628,10 +670,18 @@ def _logger(
     )
 
 
-_GOOD = (
+_TAKEN = (
     "theirs = {f'{k}_' if k in ('level', 'timestamp') else k: v for k, v in event.items()}\n"
     "        return {**theirs, 'level': level, 'timestamp': time}"
 )
+_GOOD = _TAKEN.replace("f'{k}_'", "k + '_' * 9")
+_GLOBAL = """
+def make_logger(output, now, processors, minimum="info"):
+    def envelope(_, level, event):
+        theirs = {k + '_' * 9 if k in ('level', 'timestamp') else k: v for k, v in event.items()}
+        return {**theirs, 'level': level, 'timestamp': now().astimezone(UTC).isoformat()}
+    wrapper = structlog.make_filtering_bound_logger(minimum)
+"""
 
 WRONG[2] += [
     (
@@ -648,14 +698,41 @@ WRONG[2] += [
     ),
     (
         _logger("return {'level': level, 'timestamp': time, **event}"),
-        "the line's `level` is the caller's.",
+        "the caller's `level` took the place of the line's own",
     ),
     (
         _logger("return {**event, 'level': level, 'timestamp': time}"),
-        "what the caller gave is lost",
+        "the caller's `level` is lost, or not at the top level: {",
+    ),
+    (_logger(_TAKEN), "'timestamp_': 'mine "),
+    (_logger(_GOOD, "envelope, merge_contextvars, *processors"), "the context's `level` is lost"),
+    (
+        _logger(
+            "return {'level': level, 'timestamp': time, 'event': event.pop('event'),\n"
+            "                'session_id': event.pop('session_id', None), 'fields': event}"
+        ),
+        "The caller's field `tokens` is not at the top level of {",
+    ),
+    (
+        _logger(_GOOD).replace("isoformat()", "isoformat(timespec='milliseconds')"),
+        "A part of ",
+    ),
+    (
+        _GLOBAL + "    structlog.configure(processors=[merge_contextvars, envelope, *processors],\n"
+        "                        wrapper_class=wrapper)\n"
+        "    return structlog.wrap_logger(output)",
+        "To the output of the first came ['error'].",
+    ),
+    (
+        _GLOBAL + "    structlog.configure([merge_contextvars, envelope, *processors])\n"
+        "    return structlog.wrap_logger(output, wrapper_class=wrapper)",
+        "came lines from the other one's processors",
     ),
     (_logger(_GOOD, "envelope, *processors"), "`session_id` was bound as context, and is missing"),
-    (_logger(_GOOD, wrapper="structlog.BoundLogger"), "got through"),
+    (
+        _logger(_GOOD, wrapper="structlog.BoundLogger"),
+        "To the output of the second came ['debug', 'info', 'warning', 'error']",
+    ),
     (
         _logger(_GOOD, wrapper="structlog.make_filtering_bound_logger('error')"),
         "log.info was called once; `output` got 0 lines.",
@@ -684,7 +761,7 @@ WRONG[2] += [
             "    return structlog.wrap_logger(output,",
         )
         .replace("*processors]", "*processors, write]"),
-        "What one sets must not change the other.",
+        "To the output of the first came []",
     ),
 ]
 
@@ -731,7 +808,7 @@ WRONG[3] = [
     ),
     (
         _ask(result="log.debug('tool result', size=len(answer))"),
-        "`tool` is None for",
+        "is None: {",
     ),
     (_ask(end="pass", nobody="return answer"), "after an answer nobody else is asked"),
     (_ask(nobody="raise RuntimeError('nobody')"), "raised RuntimeError: nobody"),
@@ -739,6 +816,32 @@ WRONG[3] = [
     (_ask(finished="pass"), "Look for `run finished`"),
     (_ask(kind="ValueError"), "what a source raises is to be logged"),
     (_ask(end="return None"), "not what the first good source said"),
+    (
+        _ask(result="log.debug('tool result', tool=tool, size=len(answer), begin=answer[:20])"),
+        "A piece of it, ",
+    ),
+    (_ask(finished="log.info('run finished', end=answer[-4:])"), "in the line `run finished`"),
+    (_ask(kind="BaseException"), "kept it from its caller"),
+    (
+        _ask(
+            kind="BaseException",
+            failed="log.warning('tool call failed', tool=tool, error=repr(error))\n"
+            "            if not isinstance(error, Exception): raise",
+        ),
+        "called that an error and logged ['tool call failed']",
+    ),
+    (
+        _ask(end="if answer: return answer", nobody="if not answer: log.error('run failed')"),
+        "(the answer is an empty text) it returned None",
+    ),
+    (
+        _ask(result="log.debug('tool result', tool=tool, size=len(answer.encode()))"),
+        " characters, '",
+    ),
+    (
+        _ask(failed="log.warning('tool call failed', tool=tool, reason=repr(error))"),
+        "The line `tool call failed` has no field `error`",
+    ),
 ]
 
 
@@ -766,21 +869,21 @@ WRONG[4] = [
     ),
     (
         _handle(f"bind_contextvars(session_id=session)\n{_THREE}\nreturn answer"),
-        "A line after the session still has session_id",
+        "Before the session {} was bound",
     ),
     (
         _handle(
             f"bind_contextvars(session_id=session)\n{_THREE}\n"
             "unbind_contextvars('session_id')\nreturn answer"
         ),
-        "Put back what was bound before.",
+        "and afterwards {'user_id': 'user-7'}.",
     ),
     (
         _handle(
             f"clear_contextvars()\nbind_contextvars(session_id=session)\n{_THREE}\n"
             "clear_contextvars()\nreturn answer"
         ),
-        "after it that is gone. It was not yours.",
+        "and afterwards {}.",
     ),
     (
         _handle(
@@ -879,6 +982,11 @@ WRONG[5] = [
         "    return pool.submit(lambda: (context.run(function, *args), None)[1])",
         "and its Future gives None",
     ),
+    (
+        "def submit(pool, function, *args):\n"
+        "    return pool.submit(contextvars.copy_context().run(function, *args))",
+        "The pool got its result, and says: 'int' object is not callable",
+    ),
 ]
 
 _ERROR_FIELDS = (
@@ -920,7 +1028,7 @@ WRONG[6] = [
     ),
     (
         _fields(_HEAD, _ERROR_FIELDS.replace("str(error)", "error")),
-        "It should be the error's message, as text.",
+        "'), and `str(error)` is 'no",
     ),
     (
         _fields(_HEAD, _ERROR_FIELDS.replace("format_exception(error)", "format_exc()")),
@@ -934,6 +1042,15 @@ WRONG[6] = [
         "and `stack` does not tell it.",
     ),
     (_fields(_HEAD, _ERROR_FIELDS.replace("    return event", "")), "It returned None."),
+    (
+        _fields(_HEAD, _ERROR_FIELDS.replace("str(error)", "repr(error)")),
+        "')\", and `str(error)` is 'no",
+    ),
+    (
+        _fields(_HEAD.replace("if error:", "if isinstance(error, Exception):")),
+        "it was of type KeyboardInterrupt.",
+    ),
+    (_fields(_HEAD), "Its `str` raises: a log call must not."),
     (
         _fields(_HEAD, _ERROR_FIELDS.replace("return event", "return {'event': event['event']}")),
         "became {'event': 'run finished'}",
@@ -981,7 +1098,8 @@ WRONG[7] = [
     ),
     (_open(old="pass"), "Some came twice."),
     (_open(old="path.unlink(missing_ok=True)"), "The lines of before are gone."),
-    (_open(name="'agent'"), "Two logs are open"),
+    (_open(name="'agent'"), "Three logs are open"),
+    (_open(name="path.name"), "Two files of the same name got mixed up."),
     (
         "def open_log(path, max_bytes, backups):\n"
         "    return RotatingFileHandler(path, maxBytes=max_bytes, backupCount=backups, delay=True)",
@@ -1102,6 +1220,17 @@ WRONG[8] = [
     (_redact(_CLEAN, luhn=_NO_LUHN), "An order number, "),
     (_redact(_CLEAN, pattern=r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)"), "A trace id, "),
     (_redact(_CLEAN, pattern=r"\b\d(?:[ -]?\d){12,18}\b"), "A share, "),
+    (
+        _redact(
+            _CLEAN.replace(
+                "    text = value",
+                "    if isinstance(value, float): return value\n    text = value",
+            ),
+            pattern=r"\b\d(?:[ -]?\d){12,18}\b",
+        ),
+        "A share in a text, ",
+    ),
+    (_redact(_CLEAN), "There was a card before its date, and it came through"),
     (_redact(_CLEAN, pattern=r"(?<![\w.])\d(?:[ -]?\d){15}"), "There was a card of 15 digits"),
     (
         _redact(_CLEAN.replace("return value if text_of(text) == text else text_of(text)",

@@ -4,7 +4,6 @@ import contextvars
 import json
 import logging
 import re
-import reprlib
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -25,14 +24,21 @@ def to_line(logger: object, level: str, event: EventDict) -> str:
     >>> to_line(None, "info", {"event": "run finished", "tokens": 638})
     '{"event": "run finished", "tokens": 638}'
     """
+
+    def text_of(value: object) -> str:
+        try:
+            return repr(value)
+        except Exception:  # a repr that raises, a number too long for a text
+            return f"<{type(value).__name__}>"
+
     fields = {}
     for name, value in event.items():
         try:
-            json.dumps(value, default=repr, allow_nan=False)  # only to see whether it raises
+            json.dumps(value, default=text_of, allow_nan=False)  # only to see whether it raises
             fields[name] = value
-        except Exception:  # NaN, a loop, a key of an odd kind, a repr that raises
-            fields[name] = reprlib.repr(value)
-    return json.dumps(fields, default=repr)
+        except Exception:  # NaN, a loop, a key of an odd kind
+            fields[name] = text_of(value)
+    return json.dumps(fields, default=text_of)
 
 
 def make_logger(
@@ -49,8 +55,11 @@ def make_logger(
 
     def envelope(_: object, level: str, event: EventDict) -> EventDict:
         for name in ("timestamp", "level"):
-            if name in event:
-                event[f"{name}_"] = event.pop(name)
+            free = name
+            while free in event:
+                free += "_"
+            if free != name:
+                event[free] = event.pop(name)
         return {"timestamp": now().astimezone(UTC).isoformat(), "level": level, **event}
 
     return structlog.wrap_logger(
@@ -97,7 +106,10 @@ def exception_fields(logger: object, level: str, event: EventDict) -> EventDict:
         error = sys.exc_info()[1]  # None if there is none
     if isinstance(error, BaseException):
         event["error_type"] = type(error).__name__
-        event["error_message"] = str(error)
+        try:
+            event["error_message"] = str(error)
+        except Exception:  # a log call must not raise
+            event["error_message"] = "(its str raised)"
         event["stack"] = "".join(traceback.format_exception(error))
     return event
 
@@ -129,21 +141,34 @@ def is_card(digits: str) -> bool:
 
 
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+GROUP = re.compile(r"(?<!\w)(?<!\d\.)\d")  # where a group of digits begins
+
+
+def mask(text: str) -> str:
+    """Return `text` with `[EMAIL]` for each address and `[CARD]` for each card."""
+    text, begin = EMAIL.sub("[EMAIL]", text), 0
+    while group := GROUP.search(text, begin):
+        begin = group.end()
+        for more in range(18, 11, -1):  # a card is 13 to 19 digits that end with a group
+            found = re.compile(rf"\d(?:[ -]?\d){{{more}}}(?!\w)").match(text, group.start())
+            if found and is_card(re.sub(r"\D", "", found[0])):
+                text = f"{text[: found.start()]}[CARD]{text[found.end() :]}"
+                break
+    return text
 
 
 def redact(logger: object, level: str, event: EventDict) -> EventDict:
     """Return a copy of `event` without e-mail addresses and card numbers."""
 
-    def card(found: re.Match[str]) -> str:
-        return "[CARD]" if is_card(re.sub(r"\D", "", found[0])) else found[0]
-
     def clean(value: Any) -> Any:
         if isinstance(value, Mapping):
             return {clean(key): clean(item) for key, item in value.items()}
-        if isinstance(value, list | tuple | set):
+        if isinstance(value, list | set):
             return [clean(item) for item in value]
+        if isinstance(value, tuple):  # it may be a key, which a list cannot be
+            return tuple(clean(item) for item in value)
         text = value if isinstance(value, str) else repr(value)
-        cleaned = re.sub(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?!\w)", card, EMAIL.sub("[EMAIL]", text))
-        return value if cleaned == text else cleaned
+        masked = mask(text)
+        return value if masked == text else masked
 
     return dict(clean(event))

@@ -105,7 +105,9 @@ class Exercise:
             return
         self._said.add((name, cell))
         lacks = "done" if state in (State.NOT_ATTEMPTED, State.PARTLY) else "right"
-        sys.stdout.write(f"(`{name}` is the solution's here: your step {number} is not {lacks} yet)\n")
+        sys.stdout.write(
+            f"(`{name}` is the solution's here: your step {number} is not {lacks} yet)\n"
+        )
 
     def _step(self, number: int) -> Step:
         if not (isinstance(number, int) and 1 <= number <= len(self.steps)):

@@ -28,8 +28,8 @@ def check_handle(handle: Handle) -> None:
     draw = Chance().stream("handle")
     _one_session(handle, draw)
     _side_by_side(handle, draw)
-    _afterwards(handle, draw)
-    _inner_session(handle, draw)
+    _afterwards(handle, draw, {})
+    _afterwards(handle, draw, {"session_id": _name(draw), "user_id": "user-7"})
     _failing_session(handle, draw)
 
 
@@ -92,35 +92,20 @@ def _side_by_side(handle: Handle, draw: Draw) -> None:
         expect(mine in (None, seen), f"A line of {mine} has session_id {seen!r}.")
 
 
-def _afterwards(handle: Handle, draw: Draw) -> None:
+def _afterwards(handle: Handle, draw: Draw, around: Fields) -> None:
     lines, session = Lines(), _name(draw)
     log = logger(lines)
 
-    async def a_line_after_the_session() -> None:
-        await _awaited(handle, log, session, _work(log, 0))
-        log.info("later")
-
-    scene(a_line_after_the_session)
-    last = lines.take()[-1]
-    told = f"A line after the session still has session_id {last.get('session_id')!r}."
-    expect("session_id" not in last, told)
-
-
-def _inner_session(handle: Handle, draw: Draw) -> None:
-    lines, outer, inner = Lines(), _name(draw), _name(draw)
-    log = logger(lines)
-
-    async def a_session_within_a_session() -> None:
-        with bound_contextvars(session_id=outer, user_id="user-7"):
-            await _awaited(handle, log, inner, _work(log, 0))
+    async def a_session_and_a_line() -> None:
+        with bound_contextvars(**around):
+            await _awaited(handle, log, session, _work(log, 0))
             log.info("later")
 
-    scene(a_session_within_a_session)
+    scene(a_session_and_a_line)
     last = lines.take()[-1]
-    told = "Around the session `user_id` was bound, and after it that is gone. It was not yours."
-    expect(last.get("user_id") == "user-7", told)
-    told = f"One session ran within {outer}. After it, session_id is {last.get('session_id')!r}."
-    expect(last.get("session_id") == outer, f"{told} Put back what was bound before.")
+    seen = {name: last[name] for name in ("session_id", "user_id") if name in last}
+    told = f"Before the session {around} was bound, and afterwards {seen}. "
+    expect(seen == around, told + "Put back what was bound before.")
 
 
 def _failing_session(handle: Handle, draw: Draw) -> None:
@@ -177,16 +162,19 @@ def _a_job(submit: Submit, pool: ThreadPoolExecutor, draw: Draw) -> None:
         log.info("in a thread")
         return 2 * half
 
-    def one_job() -> tuple[Any, int]:
+    def one_job() -> Any:
         with bound_contextvars(session_id=session):
-            value = _future(submit(pool, job, number)).result(_ENDED_S)
+            future = _future(submit(pool, job, number))
+            error = future.exception(_ENDED_S)
+        got = f" The pool got its result, and says: {error}" if error else ""
+        told = f"The job ran in the caller's own thread, and not in the pool.{got}"
+        expect(threads != [threading.get_ident()], told)
         pool.submit(log.info, "next job").result()
-        return value, threading.get_ident()
+        return future.result()
 
     rule = "The job takes one argument, and submit(pool, job, number) was called."
-    value, caller = calling(rule, one_job)
+    value = calling(rule, one_job)
     expect(value == 2 * number, f"The job returned {2 * number}, and its Future gives {value!r}.")
-    expect(threads != [caller], "The job ran in the caller's own thread, and not in the pool.")
     first, second = (event.get("session_id") for event in lines.take())
     told = "session_id was bound when submit was called; the line of the job has "
     expect(first == session, f"{told}session_id {first!r}.")

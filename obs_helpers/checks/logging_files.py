@@ -15,48 +15,54 @@ from obs_helpers.clock import Chance
 
 OpenLog = Callable[..., Any]
 _LEVELS = ("debug", "info", "warning", "error")
+_HANDLERS: list[Any] = vars(logging)["_handlerList"]
+"""Of this process: a weak reference to each."""
 
 
-class _Opened:
-    """Folders and outputs of one check, for the cleaning up."""
+class _Root(logging.Handler):
+    """Counts what reaches Python's root logger."""
 
-    def __init__(self, folder: Path, open_log: OpenLog) -> None:
-        self.folder, self.open_log = folder, open_log
-        self.outputs: list[Any] = []
-        self.others = [*logging.getLogger().handlers]
+    count = 0
 
-    def open(self, path: Path, max_bytes: int, backups: int) -> Any:
-        output = call(self.open_log, path, max_bytes, backups)
-        expect(output is not None, "open_log gave None: did you forget a `return`?")
-        self.outputs.append(output)
-        return output
-
-    def close(self) -> None:
-        for output in self.outputs:
-            for handler in [*getattr(output, "handlers", ())]:
-                if handler not in self.others:
-                    handler.close()
-                    output.removeHandler(handler)
-            if callable(close := getattr(output, "close", None)):
-                close()
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += 1
 
 
 @contextmanager
-def _opened(open_log: OpenLog) -> Iterator[_Opened]:
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        opened = _Opened(Path(folder), open_log)
-        try:
-            yield opened
-        finally:
-            call(opened.close)
+def _no_loggers() -> Iterator[_Root]:
+    """Begin as in a new kernel: what earlier cells and checks left neither helps nor hurts."""
+    root, manager, shown = logging.root, logging.root.manager, logging.raiseExceptions
+    kept = manager.loggerDict, root.handlers, manager.disable, root.level
+    before, counter = _HANDLERS[:], _Root()
+    logging.raiseExceptions = False  # a handler that fails would print
+    manager.loggerDict, root.handlers, manager.disable = {}, [counter], 0
+    root.setLevel(logging.WARNING)
+    try:
+        yield counter
+    finally:
+        logging.shutdown([made for made in _HANDLERS if made not in before])
+        manager.loggerDict, root.handlers, manager.disable, level = kept
+        root.setLevel(level)
+        logging.raiseExceptions = shown
 
 
 def check_open_log(open_log: OpenLog) -> None:
     """All levels, line by line, by size, so many backups, and nobody else's lines."""
     draw = Chance().stream("open_log")
-    for check in (_a_few_lines, _many_lines, _a_restart, _two_logs):
-        with _opened(open_log) as opened:
-            check(opened, draw)
+    outputs = []  # a handler without its output would be gone before it is closed
+
+    def opened(*args: Any) -> Any:
+        output = call(open_log, *args)
+        expect(output is not None, "open_log gave None: did you forget a `return`?")
+        outputs.append(output)
+        return output
+
+    for check in (_a_few_lines, _many_lines, _a_restart, _three_logs):
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, _no_loggers() as root:
+            check(opened, draw, Path(name))
+            count = root.count
+            told = f"{count} lines also went to Python's root logger, which may write them again."
+            expect(not count, told)
 
 
 def _write(output: Any, numbers: range, mark: str = "") -> None:
@@ -79,43 +85,29 @@ def _read(path: Path) -> list[int]:
     return numbers
 
 
-def _a_few_lines(opened: _Opened, draw: Draw) -> None:
-    path = opened.folder / "agent.log"
-    output = opened.open(path, 10_000, 2)
-    root = _Root()
-    logging.getLogger().addHandler(root)
-    try:
-        _write(output, range(4))
-        odd = json.dumps({"number": 4, "note": f"{draw.randrange(1, 99)} % of Zürich"})
-        call(output.info, odd)
-    finally:
-        logging.getLogger().removeHandler(root)
-    expect(path.exists(), f"No file was written; the folder has {_names(opened.folder)}.")
+def _a_few_lines(opened: OpenLog, draw: Draw, folder: Path) -> None:
+    path = folder / "agent.log"
+    output = opened(path, 10_000, 2)
+    _write(output, range(4))
+    odd = json.dumps({"number": 4, "note": f"{draw.randrange(1, 99)} % of Zürich"})
+    call(output.info, odd)
+    expect(path.exists(), f"No file was written; the folder has {_names(folder)}.")
     numbers = _read(path)
     lost = [_LEVELS[number] for number in range(4) if number not in numbers]
     expect(not lost, f"Lines of the levels {lost} did not reach the file.")
     expect(numbers == [0, 1, 2, 3, 4], f"Lines 0 to 4 were written; the file has {numbers}.")
-    told = f"{root.count} of 5 lines also went to Python's root logger, which may write them again."
-    expect(not root.count, told)
-
-
-class _Root(logging.Handler):
-    count = 0
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.count += 1
 
 
 def _names(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir())
 
 
-def _many_lines(opened: _Opened, draw: Draw) -> None:
-    path = opened.folder / "agent.log"
+def _many_lines(opened: OpenLog, draw: Draw, folder: Path) -> None:
+    path = folder / "agent.log"
     max_bytes, backups = draw.randrange(300, 900), draw.randrange(2, 5)
     mark = "x" * draw.randrange(40)
     count = (backups + 3) * max_bytes // 30
-    output = opened.open(path, max_bytes, backups)
+    output = opened(path, max_bytes, backups)
     _write(output, range(count), mark)
     _kept(path, max_bytes, backups, count)
     for _ in range(3):  # a right order may be luck
@@ -142,10 +134,10 @@ def _kept(path: Path, max_bytes: int, backups: int, count: int) -> None:
     expect(kept == [*range(kept[0], count)], f"{told} {short(kept)}")
 
 
-def _a_restart(opened: _Opened, draw: Draw) -> None:
-    path, count = opened.folder / "agent.log", draw.randrange(3, 9)
-    _write(opened.open(path, 10_000, 2), range(count))
-    _write(opened.open(path, 10_000, 2), range(count, 2 * count))
+def _a_restart(opened: OpenLog, draw: Draw, folder: Path) -> None:
+    path, count = folder / "agent.log", draw.randrange(3, 9)
+    _write(opened(path, 10_000, 2), range(count))
+    _write(opened(path, 10_000, 2), range(count, 2 * count))
     numbers = _read(path)
     told = f"open_log was called twice with the same path, as when a cell runs again; {count} lines"
     told += f" were written after each. The file has {numbers}."
@@ -155,13 +147,16 @@ def _a_restart(opened: _Opened, draw: Draw) -> None:
     expect(numbers == [*range(2 * count)], told)
 
 
-def _two_logs(opened: _Opened, draw: Draw) -> None:
-    one, other = opened.folder / "agent.log", opened.folder / "billing.log"
-    outputs = [opened.open(path, 10_000, 2) for path in (one, other)]
-    count = draw.randrange(2, 9)
-    _write(outputs[0], range(count))
-    _write(outputs[1], range(100, 100 + count))
-    numbers = [_read(path) if path.exists() else [] for path in (one, other)]
-    told = f"Two logs are open: one got {count} lines from 0, the other {count} lines from 100.\n"
-    told += f"Their files have {numbers[0]} and {numbers[1]}."
-    expect(numbers == [[*range(count)], [*range(100, 100 + count)]], told)
+def _three_logs(opened: OpenLog, draw: Draw, folder: Path) -> None:
+    (folder / "other").mkdir()
+    names, count = ["agent.log", "billing.log", "other/agent.log"], draw.randrange(2, 9)
+    outputs = [opened(folder / name, 10_000, 2) for name in names]
+    wanted = [[*range(start, start + count)] for start in (0, 100, 200)]
+    for output, numbers in zip(outputs, wanted, strict=True):
+        _write(output, range(numbers[0], numbers[0] + count))
+    paths = [folder / name for name in names]
+    got = [_read(path) if path.exists() else [] for path in paths]
+    told = f"Three logs are open, {', '.join(names)}. They were given the lines {wanted}, and the "
+    told += f"files have {got}."
+    mixed = " Two files of the same name got mixed up." if got[1] == wanted[1] else ""
+    expect(got == wanted, told + mixed)

@@ -18,15 +18,17 @@ STEPS = (
             "happens to the other fields when one of them is of that kind?",
             "`json.dumps` takes `default=`, a function for objects it does not know, and "
             "`allow_nan=False`, which raises where it would write NaN. Try each value by itself, "
-            "and put a text in its place when that raises. `reprlib.repr` gives a text even for "
-            "objects whose own `repr` raises.",
+            "and put a text in its place when that raises. The text is `repr(value)`; where that "
+            "raises, too, `type(value).__name__` is left.",
+            "def text_of(value):\n"
+            "    …  # repr(value); if that raises, the name of the type\n\n"
             "for name, value in event.items():\n"
             "    try:\n"
-            "        json.dumps(value, …)     # only to see whether it raises\n"
+            "        json.dumps(value, default=text_of, …)     # only to see whether it raises\n"
             "        fields[name] = value\n"
             "    except Exception:\n"
             "        fields[name] = …\n"
-            "return json.dumps(fields, …)",
+            "return json.dumps(fields, default=text_of)",
         ),
         "Every event is one line that any tool can parse, and no log call breaks the agent.",
     ),
@@ -40,10 +42,13 @@ STEPS = (
             "Write one processor of your own that builds the dictionary anew: your fields, and "
             "the caller's under another name where they collide. In front of it belongs "
             "structlog's processor that merges context variables; behind it come the processors "
-            "you were given. structlog makes a class that drops what is below a level.",
+            "you were given. `structlog.make_filtering_bound_logger(minimum)` makes a class that "
+            "drops what is below a level. `structlog.configure` would change all loggers: give "
+            "everything to `structlog.wrap_logger`.",
             "def envelope(_, level, event):\n"
             "    for name in ('timestamp', 'level'):\n"
             "        if name in event:\n"
+            "            …  # find a free name: add '_' while it is in event\n"
             "            event[…] = event.pop(name)\n"
             "    return {'timestamp': …, 'level': level, **event}\n\n"
             "return structlog.wrap_logger(\n"
@@ -63,7 +68,8 @@ STEPS = (
             "levels in section 2 of the lesson has one row for each event here.",
             "A loop over the sources with try, except and else. After the first answer the "
             "function returns, so what stands behind the loop happens only if nobody answered. "
-            "Some errors have no message: name the type.",
+            "Some errors have no message: name the type. `except Exception` leaves alone what "
+            "means *stop*.",
             "for tool, source in sources.items():\n"
             "    try:\n"
             "        answer = source()\n"
@@ -113,7 +119,8 @@ STEPS = (
         (
             "`exc_info` comes in three kinds: nothing at all, True, or an exception. What do you "
             "know in each case, and what must the event look like afterwards?",
-            "`sys.exc_info()[1]` is the exception that is being handled just now, or None. "
+            "`sys.exc_info()[1]` is the exception that is being handled just now, or None. All "
+            "exceptions, `KeyboardInterrupt` too, are instances of `BaseException`. "
             "`traceback.format_exception(error)` gives the lines of the whole story, causes "
             "included, for any exception, also after its except block.",
             "error = event.pop('exc_info', None)\n"
@@ -121,7 +128,7 @@ STEPS = (
             "    error = …\n"
             "if isinstance(error, BaseException):\n"
             "    event['error_type'] = …\n"
-            "    event['error_message'] = …\n"
+            "    event['error_message'] = …  # in a try of its own: str may raise\n"
             "    event['stack'] = ''.join(…)\n"
             "return …",
         ),
@@ -135,9 +142,9 @@ STEPS = (
             "Open a small log, write thirty lines at all levels, and look into the folder: which "
             "files are there, and which lines? Then run your cell once more and write again.",
             "`RotatingFileHandler` has arguments for the size and for the number of old files; "
-            "give them by name. A logger of Python's `logging` needs a name of its own for each "
-            "path, a level that lets everything through, no propagation to the root logger, and "
-            "no handler left from an earlier call.",
+            "give them by name. A logger of Python's `logging` needs a name that is made of the "
+            "whole path, a level that lets everything through, no propagation to the root logger, "
+            "and no handler left from an earlier call.",
             "output = logging.getLogger(f'log of {path}')\n"
             "for old in output.handlers[:]:\n"
             "    …\n"
@@ -154,22 +161,20 @@ STEPS = (
         check_redact,
         (
             "Personal data hides in dictionaries in lists, in keys, in numbers and in "
-            "exceptions. And not each long number is a card: what tells a card from an order "
-            "number, and where does a number begin and end?",
-            "`is_card`: go from the last digit to the left, double every second one, take 9 off "
-            "what is above 9, and add up. `redact`: an inner function that calls itself for the "
-            "parts of dictionaries and lists and returns new ones; whatever else there is, look "
-            "at its text, and keep the value itself if there is nothing to replace. A pattern "
-            "for cards needs to refuse a letter, a digit or a point before it.",
+            "exceptions. Which of these has parts, and what do you do with a value without parts?",
+            "`is_card`: `digits[-2::-2]` are the digits to double, `digits[::-2]` the others; do "
+            "not forget how many there may be. `redact`: an inner function that calls itself for "
+            "the parts of dictionaries and lists and returns new ones. For any other value, `mask` "
+            "its text, and keep the value itself if there was nothing to replace.",
             "def clean(value):\n"
             "    if isinstance(value, Mapping):\n"
             "        return {clean(key): … for key, item in value.items()}\n"
-            "    if isinstance(value, list | tuple | set):\n"
+            "    if isinstance(value, list | set):\n"
             "        return […]\n"
+            "    …  # a tuple stays one: it may be a key\n"
             "    text = value if isinstance(value, str) else repr(value)\n"
-            "    cleaned = CARD.sub(…, EMAIL.sub(…))\n"
-            "    return value if cleaned == text else …\n\n"
-            "CARD is like re.compile(r'(?<!…)\\d(?:[ -]?\\d){…}(?!…)')",
+            "    masked = …\n"
+            "    return value if masked == text else …",
         ),
         "Whether an address or a card was logged: it was not, wherever it stood.",
     ),

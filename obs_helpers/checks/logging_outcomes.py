@@ -1,9 +1,11 @@
 """Exercise 1, steps 3 and 6: the level that an outcome deserves, and an error as fields."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from obs_helpers.checks.logging_probe import Draw, Fields, Lines, calling, logger, short
+from obs_helpers.checks.sandbox import Raised, call
 from obs_helpers.checks.states import expect
 from obs_helpers.clock import Chance
 
@@ -16,83 +18,103 @@ MEANINGS = {
 }
 
 
+LETTERS = "bcfhjkqvwxzäöüß"
+"""Of answers: no piece of them stands in other words, and some need two bytes."""
+
+
 def check_ask(ask: Callable[..., Any]) -> None:
     """The right line at the right level, for each of the ways in which a run can go."""
     draw = Chance().stream("ask")
     for failing, answering in ((0, 1), (2, 1), (1, 2), (3, 0), (0, 0)):
         _asked(ask, draw, failing, answering)
+    _asked(ask, draw, 1, 1, empty=True)
+    for kind in (KeyboardInterrupt, asyncio.CancelledError):
+        _stopped(ask, kind)
 
 
-def _sources(draw: Draw, failing: int, answering: int) -> tuple[Any, list[str], dict[str, str]]:
-    names = draw.sample(["get_weather", "weather_cache", "weather_archive", "weather_page"], 3)
-    kinds = draw.sample([TimeoutError, ConnectionError, ValueError, KeyError], 3)
+def _sources(outcomes: Mapping[str, Any]) -> tuple[dict[str, Callable[[], str]], list[str]]:
+    """Return sources that give a text or raise an error, and who was asked, by their names."""
     asked: list[str] = []
-    answers = {
-        name: f"{draw.randrange(-20, 40)} degrees in Oslo" + "!" * draw.randrange(9)
-        for name in names[failing : failing + answering]
-    }
 
-    def source(name: str, kind: type[Exception]) -> Callable[[], str]:
+    def source(name: str) -> Callable[[], str]:
         def get() -> str:
             asked.append(name)
-            if name in answers:
-                return answers[name]
-            raise kind  # without a message, as timeouts come
+            if isinstance(outcome := outcomes[name], str):
+                return outcome
+            raise outcome  # without a message, as timeouts come
 
         return get
 
-    made = zip(names[: failing + answering], kinds, strict=False)
-    return {name: source(name, kind) for name, kind in made}, asked, answers
+    return {name: source(name) for name in outcomes}, asked
 
 
-def _asked(ask: Callable[..., Any], draw: Draw, failing: int, answering: int) -> None:
-    sources, asked, answers = _sources(draw, failing, answering)
+def _stopped(ask: Callable[..., Any], kind: type[BaseException]) -> None:
+    lines, through = Lines(), False
+    try:
+        call(ask, logger(lines), _sources({"get_weather": kind})[0])
+    except Raised as raised:
+        through = kind.__name__ in str(raised)
+    told = f"A source raised {kind.__name__}, which is no `Exception`: somebody wants an end. ask "
+    expect(through, f"{told}kept it from its caller.")
+    names = [event["event"] for event in lines.take()]
+    expect(not names, f"{told}called that an error and logged {names}.")
+
+
+def _asked(
+    ask: Callable[..., Any], draw: Draw, failing: int, answering: int, empty: bool = False
+) -> None:
+    names = draw.sample(["get_weather", "weather_cache", "weather_archive", "weather_page"], 3)
+    outcomes: list[Any] = draw.sample([TimeoutError, ConnectionError, ValueError, KeyError], 3)
+    sizes = [0 if empty else draw.randrange(24, 40) for _ in range(answering)]
+    answers = ["".join(draw.choices(LETTERS, k=size)) for size in sizes]
+    by_name = dict(zip(names, outcomes[:failing] + answers, strict=False))
+    sources, asked = _sources(by_name)
     case = f"{failing} failing and {answering} answering sources"
+    case += " (the answer is an empty text)" * empty
     lines = Lines()
     rule = f"It was called with {case}; what a source raises is to be logged."
     got = calling(rule, ask, logger(lines), sources)
-    wanted = next(iter(answers.values()), None)
     more = f"With {case} it asked {len(asked)} of them: after an answer nobody else is asked."
     expect(len(asked) == failing + min(answering, 1), more)
-    expect(got == wanted, f"With {case} it returned {got!r}, not what the first good source said.")
+    wanted = answers[0] if answers else None
+    told = f"With {case} it returned {got!r}, not what the first good source said, {wanted!r}."
+    expect(got == wanted, told)
     events = lines.take()
+    _levelled(events, failing, answering, case)
+    _detailed(events, by_name)
+
+
+def _levelled(events: list[Fields], failing: int, answering: int, case: str) -> None:
     names = ["tool call failed"] * failing
     names += ["tool result", "run finished"] if answering else ["run failed"]
-    for name in MEANINGS:
-        found, right = [e["event"] for e in events].count(name), names.count(name)
+    for name, (level, why) in MEANINGS.items():
+        levels = [event["level"] for event in events if event["event"] == name]
+        found, right = len(levels), names.count(name)
         few = "it is missing" if found < right else f"there are {found} of them"
         expect(found == right, f"Look for `{name}` in the lines of {case}: {few}.")
-    for event in events:
-        _levelled(event, case)
-    _detailed(events, list(sources.items()), answers)
+        for seen in levels:
+            expect(seen == level, f"With {case}, `{name}` came at level {seen}. {why}")
 
 
-def _levelled(event: Fields, case: str) -> None:
-    level, why = MEANINGS.get(event["event"], (event["level"], ""))
-    told = f"With {case}, `{event['event']}` came at level {event['level']}. {why}"
-    expect(event["level"] == level, told)
-
-
-def _detailed(events: list[Fields], sources: Any, answers: Mapping[str, str]) -> None:
-    failures = [event for event in events if event["event"] == "tool call failed"]
-    for event, (name, source) in zip(failures, sources, strict=False):
+def _detailed(events: list[Fields], outcomes: Mapping[str, Any]) -> None:
+    answers = [answer for answer in outcomes.values() if isinstance(answer, str)]
+    calls = [event for event in events if event["event"].startswith("tool ")]
+    for event, (name, outcome) in zip(calls, outcomes.items(), strict=False):
         expect(event.get("tool") == name, f"`tool` of {name} is {event.get('tool')!r}: {event}")
-        try:
-            source()
-        except Exception as error:
-            kind = type(error).__name__
-            told = f"{kind} has no message, so `error` is {event.get('error')!r}. Name its type."
-            expect(kind in str(event.get("error")), told)
+        if isinstance(outcome, str):
+            told = f"`size` is {event.get('size')!r} for an answer of {len(outcome)} characters"
+            expect(event.get("size") == len(outcome), f"{told}, {outcome!r}.")
+            continue
+        expect("error" in event, f"The line `tool call failed` has no field `error`: {event}")
+        told = f"{outcome.__name__} has no message, so `error` is {event['error']!r}."
+        expect(outcome.__name__ in str(event["error"]), f"{told} Name its type.")
     for event in events:
-        for answer in answers.values():
-            told = f"The answer itself stands in the line `{event['event']}`. Log how long it is."
-            expect(answer not in str(event), told)
-        if event["event"] == "tool result":
-            name, answer = next(iter(answers.items()))
-            expect(event.get("tool") == name, f"`tool` is {event.get('tool')!r} for {name}.")
-            size = event.get("size")
-            told = f"`size` is {size!r} for an answer of {len(answer)} characters."
-            expect(size == len(answer), told)
+        for answer in answers:
+            pieces = [answer[n : n + 4] for n in range(len(answer) - 3)]
+            piece = next((piece for piece in pieces if piece in str(event)), "")
+            what = "The answer itself" if answer in str(event) else f"A piece of it, {piece!r},"
+            told = f"The answer was {answer!r}. {what} stands in the line `{event['event']}`. "
+            expect(not piece, f"{told}Log how long it is, and nothing more.")
 
 
 # -- Step 6 ------------------------------------------------------------------------------
@@ -105,6 +127,14 @@ def check_exception_fields(exception_fields: Callable[..., Any]) -> None:
         _an_error(exception_fields, kind, message, inside=True)
         _an_error(exception_fields, kind, message, inside=False)
     _an_error(exception_fields, TimeoutError, "", inside=True)
+    _an_error(exception_fields, KeyboardInterrupt, "stopped", inside=False)
+    _an_error(exception_fields, _Mute, None, inside=True)
+
+
+class _Mute(Exception):
+    def __str__(self) -> str:
+        msg = "no text for this"
+        raise ValueError(msg)
 
 
 def _no_error(exception_fields: Callable[..., Any], draw: Draw) -> None:
@@ -126,7 +156,7 @@ def _look_up(city: str) -> str:
     return {"Oslo": "snow"}[city]
 
 
-def _an_error(function: Callable[..., Any], kind: Any, message: str, inside: bool) -> None:
+def _an_error(function: Callable[..., Any], kind: Any, message: str | None, inside: bool) -> None:
     event: Fields = {"event": "run failed", "tool": "get_weather"}
 
     def in_an_except_block() -> Any:
@@ -142,13 +172,15 @@ def _an_error(function: Callable[..., Any], kind: Any, message: str, inside: boo
         return function(None, "error", {**event, "exc_info": kept})
 
     given = "True, within an except block" if inside else "the exception, after its except block"
-    case = f"exc_info was {given}."
+    case = f"exc_info was {given}; it was of type {kind.__name__}."
+    if message is None:
+        case += " Its `str` raises: a log call must not."
     seen = calling(case, in_an_except_block)
     expect(isinstance(seen, Mapping), f"It returned {short(seen)}. It should be the event.")
     _told(seen, kind.__name__, message, case)
 
 
-def _told(seen: Any, kind: str, message: str, case: str) -> None:
+def _told(seen: Any, kind: str, message: str | None, case: str) -> None:
     expect("exc_info" not in seen, f"`exc_info` is still in the event: {short(seen)}. {case}")
     for name in ("error_type", "error_message", "stack"):
         expect(name in seen, f"There is no field `{name}`. {case}")
@@ -156,8 +188,8 @@ def _told(seen: Any, kind: str, message: str, case: str) -> None:
     name_of = f"`error_type` is {type_!r}. It should be the name of the error's type, as text."
     expect(isinstance(type_, str) and type_.split(".")[-1] == kind, f"{name_of} {case}")
     told = seen["error_message"]
-    text_of = f"`error_message` is {told!r}. It should be the error's message, as text."
-    expect(isinstance(told, str) and message in told, f"{text_of} {case}")
+    right = isinstance(told, str) if message is None else told == message
+    expect(right, f"`error_message` is {told!r}, and `str(error)` is {message!r}. {case}")
     stack = str(seen["stack"])
     where = f"`stack` is {short(stack)}. It does not say where the error came from. {case}"
     expect("in_an_except_block" in stack, where)

@@ -23,6 +23,8 @@ def check_redact(is_card: Callable[..., Any], redact: Redact) -> None:
         _leak(redact, where, value, secret)
     for what, value in _harmless(draw):
         _kept(redact, what, value)
+    for where, value, secret in _neighbours(draw):
+        _leak(redact, where, value, secret)
 
 
 # -- Numbers -----------------------------------------------------------------------------
@@ -33,6 +35,10 @@ def _check_digit(body: str) -> int:
         for place, digit in enumerate(reversed(body))
     )
     return -total % 10
+
+
+def _passes(number: str) -> bool:
+    return int(number[-1]) == _check_digit(number[:-1])
 
 
 def _card(draw: Draw, length: int = 16) -> str:
@@ -108,6 +114,18 @@ def _leaks(draw: Draw) -> Iterator[tuple[str, Any, str]]:
     yield "a card as a key", {"seen": {card: 1}}, card
 
 
+def _neighbours(draw: Draw) -> Iterator[tuple[str, Any, str]]:
+    """Yield cards with other digits beside them, as `_leaks` does."""
+    passed = True
+    while passed:  # by luck, together with digits that are no part of the card: not here
+        card, month, front = _card(draw), f"0{draw.randrange(1, 10)}", draw.randrange(10, 99)
+        passed = any(map(_passes, (card + month, card[4:] + month, f"{front}{card}")))
+    grouped = " ".join(card[n : n + 4] for n in range(0, 16, 4))
+    yield "a card before its date", f"Card {grouped} {month}/27, thanks", grouped[10:14]
+    yield "a card behind a number", f"Card {front} {card}, thanks", card
+    yield "a card beside another card", f"Card {_card(draw)} {card}, thanks", card
+
+
 def _leak(redact: Redact, where: str, value: Any, secret: str) -> None:
     event = {"event": _EVENT, "field": value}
     seen = _cleaned(redact, event)
@@ -116,16 +134,14 @@ def _leak(redact: Redact, where: str, value: Any, secret: str) -> None:
     marker = "[CARD]" if "card" in where else "[EMAIL]"
     expect(marker in line, f"There was {where}; nothing says so any more: {cut(line)}")
     expect(_EVENT in line, f"There was {where}, and the line lost its `event`: {cut(line)}")
-    for word in ("Mail ", " today", "Card ", "thanks", "seen"):
+    for word in ("Mail ", " today", "Card ", "/27", "thanks", "seen"):
         told = f"There was {where}. The text around it is gone: {cut(line)}"
         expect(word in line or word not in str(value), told)
 
 
 def _harmless(draw: Draw) -> Iterator[tuple[str, Any]]:
     """Yield what looks private, and is not."""
-    digits, share = _card(draw), "0"
-    while share.endswith("0"):  # which a float would not keep
-        share = _card(draw, 15)
+    digits = _card(draw)
     yield "An order number", _no_card(draw)
     yield "An order number in a text", f"Order {_no_card(draw)} is late"
     yield "An order number as a number", int(_no_card(draw))
@@ -133,7 +149,12 @@ def _harmless(draw: Draw) -> Iterator[tuple[str, Any]]:
     yield "A number of 30 digits", f"{'9' * 7}{digits}{'7' * 7}"
     yield "A text with an @", f"{draw.randrange(9)} rooms @ 80 EUR"
     yield "A time", "2026-01-05T08:00:00.000000+00:00"
-    yield "A share", float(f"0.{share}")
+    for length in (15, 16):
+        share = ""
+        while share != repr(float(share or 0)):  # a float may not keep its last digits
+            share = f"0.{_card(draw, length)}"
+        yield "A share", float(share)
+        yield "A share in a text", f"{share} of all"
 
 
 def _kept(redact: Redact, what: str, value: Any) -> None:

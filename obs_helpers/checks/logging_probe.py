@@ -79,8 +79,9 @@ def now_of(moment: datetime) -> Callable[[], datetime]:
 
 
 def some_moment(draw: Draw) -> datetime:
-    """Return a time of the year 2026, in UTC, to the microsecond."""
-    return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(microseconds=draw.randrange(10**13))
+    """Return a time of the year 2026, in UTC, which is no whole number of milliseconds."""
+    since = timedelta(milliseconds=draw.randrange(10**10), microseconds=draw.randrange(1, 1_000))
+    return datetime(2026, 1, 1, tzinfo=UTC) + since
 
 
 def calling(property_: str, function: Callable[..., Any], *args: Any) -> Any:
