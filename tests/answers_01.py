@@ -985,7 +985,7 @@ WRONG[5] = [
     (
         "def submit(pool, function, *args):\n"
         "    return pool.submit(contextvars.copy_context().run(function, *args))",
-        "The pool got its result, and says: 'int' object is not callable",
+        "The pool got its result instead of a function: 'int' object",
     ),
 ]
 
@@ -1047,6 +1047,10 @@ WRONG[6] = [
         "')\", and `str(error)` is 'no",
     ),
     (
+        _fields(_HEAD, _ERROR_FIELDS.replace("str(error)", "(error.args or [''])[0]")),
+        "`error_message` is 'Oslo'",
+    ),
+    (
         _fields(_HEAD.replace("if error:", "if isinstance(error, Exception):")),
         "it was of type KeyboardInterrupt.",
     ),
@@ -1087,6 +1091,12 @@ WRONG[7] = [
     (_open(level="pass"), "Lines of the levels ['debug', 'info'] did not reach the file."),
     (_open(level="output.setLevel('INFO')"), "Lines of the levels ['debug'] did not reach"),
     (_open(rest="pass"), "also went to Python's root logger"),
+    (
+        "def open_log(path, max_bytes, backups):\n"
+        "    logging.basicConfig(filename=path, level='DEBUG', format='%(message)s')\n"
+        "    return logging.getLogger()",
+        "5 lines also went",
+    ),
     (_open("logging.NullHandler()"), "No file was written"),
     (
         _open("RotatingFileHandler(path, maxBytes=max_bytes, backupCount=backups - 1)"),

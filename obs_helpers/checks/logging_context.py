@@ -166,7 +166,7 @@ def _a_job(submit: Submit, pool: ThreadPoolExecutor, draw: Draw) -> None:
         with bound_contextvars(session_id=session):
             future = _future(submit(pool, job, number))
             error = future.exception(_ENDED_S)
-        got = f" The pool got its result, and says: {error}" if error else ""
+        got = f" The pool got its result instead of a function: {error}" if error else ""
         told = f"The job ran in the caller's own thread, and not in the pool.{got}"
         expect(threads != [threading.get_ident()], told)
         pool.submit(log.info, "next job").result()

@@ -35,7 +35,7 @@ def _no_loggers() -> Iterator[_Root]:
     kept = manager.loggerDict, root.handlers, manager.disable, root.level
     before, counter = _HANDLERS[:], _Root()
     logging.raiseExceptions = False  # a handler that fails would print
-    manager.loggerDict, root.handlers, manager.disable = {}, [counter], 0
+    manager.loggerDict, root.handlers, manager.disable = {}, [], 0
     root.setLevel(logging.WARNING)
     try:
         yield counter
@@ -55,6 +55,7 @@ def check_open_log(open_log: OpenLog) -> None:
         output = call(open_log, *args)
         expect(output is not None, "open_log gave None: did you forget a `return`?")
         outputs.append(output)
+        logging.root.addHandler(root)
         return output
 
     for check in (_a_few_lines, _many_lines, _a_restart, _three_logs):

@@ -54,7 +54,7 @@ def _stopped(ask: Callable[..., Any], kind: type[BaseException]) -> None:
         call(ask, logger(lines), _sources({"get_weather": kind})[0])
     except Raised as raised:
         through = kind.__name__ in str(raised)
-    told = f"A source raised {kind.__name__}, which is no `Exception`: somebody wants an end. ask "
+    told = f"A source raised {kind.__name__}, which is no `Exception`: somebody wants to stop. ask "
     expect(through, f"{told}kept it from its caller.")
     names = [event["event"] for event in lines.take()]
     expect(not names, f"{told}called that an error and logged {names}.")
@@ -127,6 +127,7 @@ def check_exception_fields(exception_fields: Callable[..., Any]) -> None:
         _an_error(exception_fields, kind, message, inside=True)
         _an_error(exception_fields, kind, message, inside=False)
     _an_error(exception_fields, TimeoutError, "", inside=True)
+    _an_error(exception_fields, KeyError, "Oslo", inside=False)  # its str is no argument of it
     _an_error(exception_fields, KeyboardInterrupt, "stopped", inside=False)
     _an_error(exception_fields, _Mute, None, inside=True)
 
@@ -177,7 +178,7 @@ def _an_error(function: Callable[..., Any], kind: Any, message: str | None, insi
         case += " Its `str` raises: a log call must not."
     seen = calling(case, in_an_except_block)
     expect(isinstance(seen, Mapping), f"It returned {short(seen)}. It should be the event.")
-    _told(seen, kind.__name__, message, case)
+    _told(seen, kind.__name__, message and str(kind(message)), case)
 
 
 def _told(seen: Any, kind: str, message: str | None, case: str) -> None:
