@@ -1,23 +1,29 @@
 """Redaction: personal data and secrets become markers before anything is written.
 
 A rule finds a shape, a check confirms it (a card number has a check digit), and a
-marker such as `[EMAIL]` takes its place. What stands under a telling key, such as
-`password`, goes whatever its shape. Names and street addresses in free text are not
-found: no pattern can.
+marker such as `[EMAIL]` takes its place. What a name announces, such as `password`,
+goes whatever its shape. Names, addresses and dates of birth are found only where a key
+or a phrase announces them: no pattern knows a name from any other word.
 """
 
+import base64
+import binascii
 import hashlib
 import hmac
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import partial
 from typing import Any
 
 import orjson
 
 from obs_helpers.safe_json import text_of
-from obs_helpers.signals.rules import HINT, RULES, Rule, is_card, is_sensitive
+from obs_helpers.signals.privacy.announced import fits
+from obs_helpers.signals.privacy.check_digits import is_card
+from obs_helpers.signals.privacy.names import is_id, kind_of
+from obs_helpers.signals.privacy.recognisers import recognisers_for
+from obs_helpers.signals.privacy.rule import HOLE, Found, Recogniser, has_any
+from obs_helpers.signals.privacy.view import View
 
 MAX_SCAN = 32_768
 """Characters of one text that are searched; the rest is cut off, with a mark."""
@@ -36,23 +42,28 @@ Anything else under these names is searched."""
 _ID_OR_TIME = re.compile(r"[\w:.-]{0,64}")
 
 _HARMLESS = (bool, float, type(None))
-_HASHED_MARKER = re.compile(r"\[[A-Z_]{2,32}:[0-9a-f]{8}\]")
-_SECRET_MARKER = re.compile(r"\[SECRET(?::[0-9a-f]{8})?\]")
+_ID_OR_VERSION = re.compile(r"[\d.]{1,64}")
+_SCHEMA_TYPES = frozenset({"string", "integer", "number", "boolean", "array", "object"})
+_MARKER = re.compile(r"\[[A-Z][A-Z_]{1,31}(?::[0-9a-f]{8})?\]")
+_BASE64_JSON = re.compile(r"[eW][w-z0-9](?<![\w+/-]..)[\w+/-]{10,}={0,2}")
+"""Base64 of a text that begins with a brace or a bracket begins like this."""
+_JSON_IN_BASE64 = ("eyJ", "eyA", "ewo", "ewk", "W3s", "WyJ", "Wwo", "W1s", "WyA")
 
 
 class Redactor:
     """Replaces personal data and secrets in any value by markers, on a copy."""
 
-    def __init__(self, extra: Iterable[Rule] = (), hash_key: bytes | None = None) -> None:
+    def __init__(self, extra: Iterable[Recogniser] = (), hash_key: bytes | None = None) -> None:
         """Redact by the rules here and by `extra`.
 
         Args:
-            extra: Rules of your own, tried first; `confirm` can call any recogniser.
+            extra: Recognisers of your own, tried first: a `Rule`, or any function that
+                gets a text and returns what it `Found` there. It sees the text without
+                disguises, and `HOLE`s where another recogniser has found something.
             hash_key: With it a marker carries a keyed hash, `[EMAIL:1f0c9a2b]`: the same
                 person can be followed from line to line without being known.
         """
-        self.rules = (*extra, *RULES)
-        self._extra_hints = [rule.hint for rule in self.rules[: -len(RULES)]]
+        self.extra = tuple(extra)
         self._clean_texts: set[str] = set()
         self.hash_key = hash_key
         self.found: Counter[str] = Counter()
@@ -70,49 +81,78 @@ class Redactor:
             failed = f"[REDACTION FAILED: {type(error).__name__}]"
             return {"event": failed} if isinstance(value, Mapping) else failed
 
-    def _clean(self, value: Any, depth: int) -> Any:
+    # -- Values ---------------------------------------------------------------------
+
+    def _clean(self, value: Any, depth: int, name: str = "") -> Any:
         if isinstance(value, str):
-            return self.text(value)
+            own = is_id(name) and _ID_OR_VERSION.fullmatch(value)
+            return value if own else self.text(value)
         if type(value) in _HARMLESS:
             return value
         if isinstance(value, int):
-            card = 10**12 < value < 10**19 and is_card(value)
+            card = 10**12 < value < 10**19 and not is_id(name) and is_card(str(value))
             return self._put("CARD", str(value)) if card else value
         if depth > MAX_DEPTH:
             return f"[{type(value).__name__}, too deep to be checked]"
         if isinstance(value, Mapping):
-            return self._mapping(value, depth)
+            return self._mapping(value, depth, name)
         if isinstance(value, list | tuple | set | frozenset):
-            return [self._clean(item, depth + 1) for item in value]
-        return self.text(text_of(value))
+            return self._list(list(value), depth, name)
+        return self.text(value.decode() if _is_text(value) else text_of(value))
 
-    def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[Any, Any]:
+    def _list(self, items: list[Any], depth: int, name: str) -> list[Any]:
+        if all(map(_is_header, items)):  # pairs of a name and a value
+            return [
+                [self._clean(head, depth + 2), self._under(_text(head), value, depth + 1, name)]
+                for head, value in items
+            ]
+        return [self._clean(item, depth + 1, name) for item in items]
+
+    def _mapping(self, value: Mapping[Any, Any], depth: int, parent: str) -> dict[Any, Any]:
         out: dict[Any, Any] = {}
         for key, item in value.items():
             known = key in self._clean_texts and key not in out
-            name = key if known else self._free_name(key, out)
+            free = key if known else self._free_name(key, out)
             kind = type(item)
             own = key in NEVER_SCANNED and kind is str and _ID_OR_TIME.fullmatch(item)
             if own or kind in _HARMLESS:
-                out[name] = item
-            elif is_sensitive(key if isinstance(key, str) else text_of(key)):
-                out[name] = self._secret(item if isinstance(item, str) else text_of(item))
+                out[free] = item
             else:
-                out[name] = self._clean(item, depth + 1)
+                name = _text(key)
+                if name == "value":  # {"name": "DB_PASSWORD", "value": …}
+                    told = value.get("name", value.get("key"))
+                    name = told if isinstance(told, str) else name
+                out[free] = self._under(name, item, depth, parent)
         return out
 
-    def _secret(self, text: str) -> str:
-        return text if _SECRET_MARKER.fullmatch(text) else self._put("SECRET", text)
+    def _under(self, name: str, item: Any, depth: int, parent: str) -> Any:
+        """Return what stands under `name`, cleaned; `parent` is the name around it."""
+        kind = kind_of(name, parent)
+        empty = item in ("", [], {}, ())
+        if kind is None or empty or isinstance(item, _HARMLESS) or _is_schema(item):
+            return self._clean(item, depth + 1, name)
+        text = item if isinstance(item, str) else text_of(item)
+        if _MARKER.fullmatch(text):
+            return text
+        fitting = isinstance(item, str | int) and not kind.sure and fits(kind.marker, text)
+        if kind.sure or fitting:
+            return self._put(kind.marker, text)
+        if isinstance(item, list | tuple) and depth < MAX_DEPTH:
+            return [self._under(name, one, depth + 1, parent) for one in item]
+        return self._clean(item, depth + 1, name)
 
     def _free_name(self, key: Any, taken: Mapping[Any, Any]) -> Any:
-        text = key if isinstance(key, str) else text_of(key)
-        cleaned = self.text(text)
+        text = _text(key)
+        cleaned = self._put("CARD", text) if isinstance(key, int) and is_card(text) else None
+        cleaned = cleaned or self.text(text)
         name = key if cleaned == text else cleaned
         number, free = 1, name
         while free in taken:
             number += 1
             free = f"{name}#{number}"
         return free
+
+    # -- Texts ----------------------------------------------------------------------
 
     def text(self, text: str) -> str:
         """Return `text` with markers in place of what the rules find."""
@@ -121,8 +161,9 @@ class Redactor:
         if len(text) > MAX_SCAN:
             head = self.text(text[: MAX_SCAN // 2 + _EDGE])[:-_EDGE]
             return f"{head}[{len(text) - MAX_SCAN // 2} more characters]"
-        hinted = HINT.search(text) or any(hint.search(text) for hint in self._extra_hints)
-        cleaned = self._search(text) if hinted else text
+        cleaned = self._json(text) if text[:1] in ("{", "[") else text
+        if cleaned == text:
+            cleaned = self._search(text)
         if cleaned == text and len(text) <= _SHORT:
             if len(self._clean_texts) >= _REMEMBERED:
                 self._clean_texts.clear()
@@ -130,12 +171,28 @@ class Redactor:
         return cleaned
 
     def _search(self, text: str) -> str:
-        if text[:1] in ("{", "["):
-            text = self._json(text)
-        for rule in self.rules:
-            if rule.hint.search(text):
-                text = rule.pattern.sub(partial(self._replace, rule), text)
-        return text
+        view = View(text)
+        parts: list[str] = []
+        at = 0
+        for start, end, marker in sorted(self._find(view.text)):
+            marker = self._put(marker, view.text[start:end])
+            start, end = view.span(start, end)
+            parts += (text[at:start], marker)
+            at = end
+        return "".join((*parts, text[at:])) if parts else text
+
+    def _find(self, text: str) -> list[Found]:
+        """Return what all recognisers find; none looks at what another has found."""
+        found: list[Found] = []
+        if "[" in text:
+            text = _MARKER.sub(lambda marker: HOLE * len(marker[0]), text)
+        for recogniser in (*self.extra, *recognisers_for(text)):
+            hits = recogniser(text)
+            if hits:
+                text = _take(hits, text, found)
+        if has_any(text, _JSON_IN_BASE64):
+            _take(self._hidden_json(text), text, found)
+        return found
 
     def _json(self, text: str) -> str:
         try:
@@ -145,13 +202,17 @@ class Redactor:
         cleaned = self._clean(value, MAX_DEPTH // 2)
         return text if cleaned == value else orjson.dumps(cleaned).decode()
 
-    def _replace(self, rule: Rule, match: re.Match[str]) -> str:
-        start, end = match.span("value" if match.groupdict().get("value") else 0)
-        text, value = match.string, match.string[start:end]
-        if _in_marker(text, start) or value.startswith("[") or not rule.confirm(value):
-            return match[0]
-        marker = self._put(rule.marker, value)
-        return f"{text[match.start() : start]}{marker}{text[end : match.end()]}"
+    def _hidden_json(self, text: str) -> Iterable[Found]:
+        """Find JSON in base64 that holds anything to hide; all of it goes."""
+        for match in _BASE64_JSON.finditer(text):
+            coded = match[0].rstrip("=").replace("-", "+").replace("_", "/")
+            try:
+                inner = base64.b64decode(coded + "=" * (-len(coded) % 4)).decode()
+                value = orjson.loads(inner)
+            except (binascii.Error, ValueError):
+                continue
+            if self._clean(value, MAX_DEPTH // 2) != value:
+                yield Found(*match.span(), "ENCODED")
 
     def _put(self, marker: str, value: str) -> str:
         self.found[marker] += 1
@@ -161,8 +222,34 @@ class Redactor:
         return f"[{marker}:{hmac.new(self.hash_key, text, hashlib.sha256).hexdigest()[:8]}]"
 
 
-def _in_marker(text: str, position: int) -> bool:
-    """Tell whether a marker with a hash is there: `[API_KEY:1f0c9a2b]` looks like a secret."""
-    opening = text.rfind("[", max(0, position - 40), position)
-    marker = _HASHED_MARKER.match(text, opening) if opening >= 0 else None
-    return marker is not None and position < marker.end()
+def _take(hits: Iterable[Found], text: str, found: list[Found]) -> str:
+    """Add the `hits` to what was `found`; return `text` with holes there."""
+    for start, end, marker in hits:
+        if not 0 <= start < end <= len(text):
+            msg = f"a recogniser found {start} to {end} in a text of {len(text)}"
+            raise ValueError(msg)
+        if HOLE not in text[start:end]:
+            found.append(Found(start, end, marker))
+            text = text[:start] + HOLE * (end - start) + text[end:]
+    return text
+
+
+def _is_schema(item: Any) -> bool:
+    """Tell whether `item` describes an argument instead of holding its value."""
+    return isinstance(item, Mapping) and item.get("type") in _SCHEMA_TYPES
+
+
+def _is_header(item: Any) -> bool:
+    return (
+        isinstance(item, list | tuple) and len(item) == 2 and isinstance(item[0], str | bytes)
+    )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, bytes) and value.isascii()
+
+
+def _text(key: Any) -> str:
+    if _is_text(key):
+        return str(key.decode())
+    return key if isinstance(key, str) else text_of(key)

@@ -1,0 +1,1 @@
+"""What redaction looks for: shapes of text, and the names and phrases that announce a value."""

@@ -1,0 +1,60 @@
+"""Numbers that are known by a noun close by: "use 123456789 as my SSN"."""
+
+import re
+
+from obs_helpers.signals.privacy.check_digits import checked
+from obs_helpers.signals.privacy.rule import Found, family
+
+_REACH = 60
+"""Characters between the noun and the number, at most."""
+_LOOSE = re.compile(r"(?<![\w.+-])\+?\(?[A-Z]{0,2}\d(?:\)?[ ./-]?\d){5,14}(?:[ -]?[A-Z])?(?![\w-]|\.\d)")
+
+
+def _could_be_called(text: str) -> bool:
+    digits = re.sub(r"\D", "", text)
+    return 10 <= len(digits) <= 13 and (text[0] in "+(0" or (len(digits) == 10 and text[0] in "23456789"))
+
+
+_NOUNS = {  # the noun, what it announces, and who checks the number
+    r"ssn|social security": ("SSN", ["us.ssn"]),
+    r"sin|social insurance": ("NATIONAL_ID", ["ca.sin"]),
+    r"dni|nif|nie": ("NATIONAL_ID", ["es.dni", "es.nie"]),
+    r"cpf": ("NATIONAL_ID", ["br.cpf"]),
+    r"aadhaar|aadhar": ("NATIONAL_ID", ["in_.aadhaar"]),
+    r"personnummer": ("NATIONAL_ID", ["se.personnummer", "no.fodselsnummer"]),
+    r"nhs": ("NATIONAL_ID", ["gb.nhs"]),
+    r"bsn|burgerservicenummer": ("NATIONAL_ID", ["nl.bsn"]),
+    r"pesel": ("NATIONAL_ID", ["pl.pesel"]),
+    r"steuer-?(?:id|identifikationsnummer|nummer)": ("NATIONAL_ID", ["de.idnr"]),
+    r"nir|sécurité sociale": ("NATIONAL_ID", ["fr.nir"]),
+    r"itin|tax id|taxpayer": ("NATIONAL_ID", ["us.itin", "us.tin"]),
+}
+_KINDS = [
+    (re.compile(rf"\b(?:{noun})\b"), marker, [checked(module) for module in modules])
+    for noun, (marker, modules) in _NOUNS.items()
+]
+_KINDS.append(
+    (re.compile(r"\b(?:mobile|telephone|phone|cell|handy)\b"), "PHONE", [_could_be_called])
+)
+
+
+def _near(text: str) -> list[Found]:
+    """Find the numbers that pass the check of a noun within reach."""
+    lower = text.lower()
+    return [
+        Found(*number.span(), marker)
+        for noun, marker, checks in _KINDS
+        for match in noun.finditer(lower)
+        for number in _LOOSE.finditer(
+            text, max(0, match.start() - _REACH), min(len(text), match.end() + _REACH)
+        )
+        if any(check(number[0].lstrip("(")) for check in checks)
+    ]
+
+
+NEARBY = family(
+    _near,
+    words="ssn social sin dni nif nie cpf aadhaar aadhar personnummer nhs bsn burgerservicenummer "
+    "pesel steuer steueridentifikationsnummer steuernummer nir sociale itin tax taxpayer mobile "
+    "telephone phone cell handy",
+)

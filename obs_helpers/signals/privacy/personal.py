@@ -1,0 +1,223 @@
+"""Personal data that is known by its shape, and most often by a check digit."""
+
+import re
+
+from obs_helpers.signals.privacy.check_digits import checked, iban, is_address, is_card
+from obs_helpers.signals.privacy.rule import HOLE, Found, Rule, family
+
+_NOT_CODE = r"(?![^\W_]|-\w|\.\d)"
+
+# -- E-mail and IP addresses --------------------------------------------------------------
+
+_FILES = frozenset("png jpg jpeg gif svg webp ico js css ts json html py txt md".split())
+
+
+def _is_mail(text: str) -> bool:
+    local, _, domain = text.rpartition("@")
+    label, _, top = domain.lower().rpartition(".")
+    retina = re.fullmatch(r"\dx", label) and top in _FILES  # `icon@2x.png`
+    return not retina and local not in ("git", "hg", "svn")
+
+
+_EMAIL = Rule(
+    "EMAIL",
+    re.compile(
+        r"(?<![\w.+%-])(?:[\w.+%-]{1,32}['’])?[\w.+%-]{1,64}@(?:[^\W_][\w-]{0,62}\.){1,8}"
+        r"[^\W\d_]{2,24}(?![^\W_]|-)"
+    ),
+    _is_mail,
+)
+_SPELT_EMAIL = Rule(
+    "EMAIL",
+    re.compile(
+        r"(?i)(?<![\w.+-])[\w.+-]{1,64}\s?[\[({<](?:at|@)[\])}>]\s?[\w-]{1,63}"
+        r"(?:(?:\.|\s?[\[({<](?:dot|\.)[\])}>]\s?)[\w-]{1,63}){1,6}(?![\w-])"
+    ),
+)
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+_IP4 = Rule(
+    "IP",
+    re.compile(  # `Chrome/120.0.0.0` and `version 1.2.3.4` are no addresses
+        r"(?:[A-Z][\w-]{0,30}/|(?:[Vv]ersions?|[Rr]elease|[Bb]uild)\W{1,3}v?|==)(?:\d{1,5}\.){3}\d{1,5}"
+        r"|(?<![\w.-])(?!(?:0|127|255)\.)"
+        rf"(?P<value>(?:{_OCTET}\.){{3}}{_OCTET})(?!\.?[\w-])"
+    ),
+)
+_IP6 = Rule(
+    "IP",
+    re.compile(
+        r"(?<![\w.])(?<!::)(?:[23][0-9a-fA-F]{3}|[fF][c-fC-F][0-9a-fA-F]{2}|64|:(?=:ffff:))"
+        r"(?:::?(?:[0-9a-fA-F]{1,4}(?![0-9a-fA-F]|\.\d)|(?:\d{1,3}\.){3}\d{1,3})){1,7}(?:::)?"
+        r"(?!\w|:\w)",
+    ),
+    is_address,
+)
+
+# -- Numbers ------------------------------------------------------------------------------
+
+_RUN = re.compile(
+    r"\d(?<![A-Za-z0-9].)(?:\d{3}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?(?![\w-])"
+    r"|(?P<rest>(?:[ ()./:\n-]{0,3}\d){7,60}))"
+)
+"""Digits with what may stand between them: in one of these a number can be. Most that
+look like it are times, which the first line takes."""
+_TIME = re.compile(
+    r"(?:\d{4}([-/.])[01]?\d\1[0-3]?\d|[0-3]?\d([-/.])[0-3]?\d\2(?:19|20)\d\d)"
+    r"(?: ?[0-2]?\d[:-]\d\d(?:[:-]\d\d(?:\.\d{1,9})?)?(?:-\d\d:?\d\d)?)?(?: \d{1,3})?"
+    r"|[0-2]?\d:\d\d(?::\d\d(?:\.\d{1,9})?)?"
+)
+_LETTER_NEXT = re.compile(r"[ -]?[A-Z](?!\w)")
+_TOKEN = re.compile(r"[A-Za-z0-9-]{0,80}")
+_FRACTION = re.compile(r"\d{1,12}\.\d{4,30}")
+_UUID_OR_HEX = re.compile(
+    r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|(?=\d*[a-fA-F])(?:[0-9a-f]+|[0-9A-F]+)"
+)
+_ID_NAMED = re.compile(r"(?:(?:\b|_)[iI][dD]s?|[a-z]Ids?|\b(?:[oO]rder|[iI]nvoice|sku|SKU|isbn|ISBN))[\"']?[ ]?[=:#][ ]?[\"']?\Z")
+_MARGIN = 8
+
+
+def _is_harmless(text: str, start: int, end: int) -> bool:
+    """Tell whether the digits from `start` to `end` are a time, a fraction or an id."""
+    run = text[start:end]
+    bare = run.isdigit() and run[0] != "0" and len(run) < 13 and text[start - 1 : start] != "+"
+    if bare and not _LETTER_NEXT.match(text, end):
+        return True
+    if _TIME.fullmatch(run) or (_FRACTION.fullmatch(run) and text[start - 1 : start] != "."):
+        return True
+    start -= len(_TOKEN.match(text[max(0, start - 80) : start][::-1])[0])  # type: ignore[index]
+    end = _TOKEN.match(text, end).end()  # type: ignore[union-attr]
+    whole = text[start:end]
+    if len(whole) > 11 and _UUID_OR_HEX.fullmatch(whole):
+        return True
+    return whole.isdigit() and bool(_ID_NAMED.search(text, max(0, start - 24), start))
+
+
+_CARD = Rule(
+    "CARD",
+    re.compile(
+        r"(?<![^\W_])(?<![^\W_][.-])[2-6](?:\d{12,18}"
+        r"|\d{3}(?P<s>[ ./\n-]| - |  )\d{4}(?P=s)\d{4}(?P=s)\d{4}(?:(?P=s)\d{3})?"
+        r"|\d{3}(?P<t>[ ./-]| - |  )\d{6}(?P=t)\d{4,5})"
+        + _NOT_CODE
+    ),
+    is_card,
+)
+_SSN = Rule(
+    "SSN",
+    re.compile(
+        rf"(?<![^\W_])(?<![.-])(?!000|666|9)\d{{3}}(?P<s>[ -])(?!00)\d{{2}}(?P=s)(?!0000)\d{{4}}{_NOT_CODE}"
+    ),
+)
+IBAN = Rule(
+    "IBAN",
+    re.compile(
+        r"[A-Z](?<!\w.)[A-Z]\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)"
+    ),
+    iban,
+)
+_NATIONAL = {  # shape, and who checks it
+    r"\d{3}[ -]\d{3}[ -]\d{4}": "gb.nhs",
+    r"\d{3}[ -]\d{3}[ -]\d{3}": "ca.sin",
+    r"\d{8}[ -]?[A-Z]": "es.dni",
+    r"[12] ?\d{2} ?[01]\d ?\d[\dAB] ?\d{3} ?\d{3} ?\d{2}": "fr.nir",
+    r"\d{3}\.\d{3}\.\d{3}-\d{2}": "br.cpf",
+    r"[2-9]\d{3}[ -]\d{4}[ -]\d{4}": "in_.aadhaar",
+    r"(?:19|20)?\d{6}[-+]\d{4}": "se.personnummer",
+    r"\d{6}[-+A]\d{3}[0-9A-Y]": "fi.hetu",
+    r"[1-9]\d{5}(?:19|20)\d{9}[\dX]": "cn.ric",
+    r"756\.\d{4}\.\d{4}\.\d{2}": "ch.ssn",
+    r"\d{2} \d{3} \d{3} \d{3}": "de.idnr",
+    r"\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}": "be.nn",
+    r"\d{6}-[1-4]\d{6}": "kr.rrn",
+}
+def _has_check_digit(text: str) -> bool:
+    """Tell whether the check of one of the national ids with this shape passes."""
+    return any(check(text) for shape, check in _CHECKS if shape.fullmatch(text))
+
+
+_CHECKS = [(re.compile(shape), checked(module)) for shape, module in _NATIONAL.items()]
+_NATIONAL_ID = Rule(
+    "NATIONAL_ID",
+    re.compile(
+        rf"(?<![^\W_])(?<![.-])(?:{'|'.join(sorted(_NATIONAL, key=len, reverse=True))}){_NOT_CODE}"
+    ),
+    _has_check_digit,
+)
+_LETTERED_ID = Rule(
+    "NATIONAL_ID",
+    re.compile(
+        r"[A-Z](?<!\w.)(?:(?<=[XYZ])[ -]?\d{7}[ -]?[A-Z]|[A-Z]{5}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]"  # codice fiscale
+        r"|[A-Z]{2} [A-Z]{3} \d{2}[A-EHLMPRST]\d{2} [A-Z]\d{3}[A-Z]"
+        r"|[A-Z]{4}\d{4}[A-Z]|[A-Z]{3}\d{6}[HM][A-Z]{5}[A-Z0-9]\d"
+        r"|[A-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D])(?!\w)"
+    ),
+    lambda text: bool(_NINO.fullmatch(text)) or any(check(text) for check in _LETTERED),
+)
+_NINO = re.compile(r"(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z]{2}[\d ]{6,10}[A-D]")  # no check digit
+_LETTERED = [checked(module) for module in ("it.codicefiscale", "in_.pan", "mx.curp", "es.nie")]
+_NANP = r"[2-9](?!11)\d{2}"
+_PHONE = Rule(
+    "PHONE",
+    re.compile(
+        r"(?<![\w.+-])(?<![\w]/)(?:"
+        r"(?:\+|\b00)[1-9]\d{0,2}[ ./-]?(?:\(0\)[ ]?)?(?:\(?\d{1,5}\)?[ ./-]{0,2}){1,6}\d{2,5}"
+        rf"|(?:1[ .-])?(?:\({_NANP}\) ?|{_NANP}[ .-]){_NANP}[ .-]\d{{4}}"
+        r"|\(0\d{1,5}\)[ -]?\d{2,8}(?:[ -]\d{2,6}){0,3}"
+        r"|0[1-9]\d{0,4}(?:[ /-]|\.(?=\d\d\.))\d{2,8}(?:[ .-]\d{2,6}){0,4}"
+        r"|0[1-9](?:[ .]\d{2}){4}"
+        r"|[6-9]\d{4}[ -]\d{5}|[67]\d{2}(?: \d{2}){3}|[679]\d{2} \d{3} \d{3}"
+        r"|\(\d{2}\) ?9?\d{4}-\d{4}"
+        r")(?:\s?(?:x|ext\.?)\s?\d{1,5})?(?![\w-]|\.\d)"
+    ),
+    lambda text: _is_phone(text),
+)
+
+
+def _is_phone(text: str) -> bool:
+    digits = re.sub(r"\D", "", re.split(r"(?i)x|ext", text)[0])
+    if text.startswith("+1") or text.startswith("001"):
+        return len(digits.removeprefix("00")) == 11
+    grouped = any(c in " ()./-" for c in text.strip())
+    if text.startswith("00"):
+        return grouped and 10 <= len(digits) <= 17 or len(digits) in (13, 14)
+    if text[0] == "+":
+        return 8 <= len(digits) <= 15 and (grouped or len(digits) > 9)
+    return 8 <= len(digits) <= 12
+
+
+NUMBERS = (_CARD, _SSN, _NATIONAL_ID, _PHONE)
+
+
+def _numbers(text: str) -> list[Found]:
+    """Find numbers that belong to a person, outside of ids, times and fractions."""
+    found: list[Found] = []
+    for run in _RUN.finditer(text):
+        if not run["rest"] or _is_harmless(text, *run.span()):
+            continue
+        start, end = max(0, run.start() - _MARGIN), min(len(text), run.end() + _MARGIN)
+        for rule in NUMBERS:
+            for hit in rule.within(text, start, end):
+                found.append(hit)
+                text = text[: hit.start] + HOLE * (hit.end - hit.start) + text[hit.end :]
+    return found
+
+
+def _addresses(text: str) -> list[Found]:
+    """Find IP addresses."""
+    found = _IP4(text) if text.count(".") > 2 else []
+    return found + _IP6(text) if text.count(":") > 1 else found
+
+
+def _codes(text: str) -> list[Found]:
+    """Find accounts and ids that begin with letters."""
+    if not _LETTER_AND_DIGIT.search(text):
+        return []
+    found = IBAN(text)
+    return found or _LETTERED_ID(text)
+
+
+_LETTER_AND_DIGIT = re.compile(r"[A-Z](?:(?<=[XYZ])[ -]?\d{7}|[A-Z] ?\d\d)")
+
+MAIL = family(_EMAIL, _SPELT_EMAIL, parts="@ [at] (at) {at} <at>")
+PERSONAL = (_addresses, _codes, _numbers)
+"""Tried on every text: nothing cheaper tells whether they find anything."""

@@ -1,0 +1,78 @@
+"""What a recogniser is: a function that finds what must go in a text."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+HOLE = "\ufffc"
+"""Stands for each character that another rule has taken: no value reaches across it."""
+
+
+class Found(NamedTuple):
+    """A part of a text that must go: `text[start:end]`."""
+
+    start: int
+    end: int
+    marker: str
+    """Takes its place in square brackets: capital letters and underscores."""
+
+
+Recogniser = Callable[[str], Iterable[Found]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A recogniser made of a shape and a check."""
+
+    marker: str
+    pattern: re.Pattern[str]
+    """Every repetition is bounded, so that hostile text costs linear time. If it has
+    a group named `value`, only that part goes."""
+    confirm: Callable[[str], bool] = lambda _: True
+
+    def __call__(self, text: str) -> list[Found]:
+        """Find what has the shape and passes the check."""
+        return self.within(text, 0, len(text)) if self.pattern.search(text) else []
+
+    def within(self, text: str, start: int, end: int) -> list[Found]:
+        """Find it between `start` and `end`."""
+        group = "value" if "value" in self.pattern.groupindex else 0
+        found = []
+        for match in self.pattern.finditer(text, start, end):
+            first, last = match.span(group)
+            value = text[first:last]
+            if value and HOLE not in value and self.confirm(value):
+                found.append(Found(first, last, self.marker))
+        return found
+
+
+class Family(NamedTuple):
+    """Recognisers that are tried only on a text with one of some words or parts."""
+
+    recognisers: tuple[Recogniser, ...]
+    words: frozenset[str] = frozenset()
+    """Letters only, in lower case."""
+    parts: tuple[str, ...] = ()
+    """In lower case, anywhere in the text."""
+
+
+def family(*recognisers: Recogniser, words: str = "", parts: str = "") -> Family:
+    """Return a family; `words` and `parts` are separated by spaces."""
+    return Family(recognisers, frozenset(words.split()), tuple(parts.split()))
+
+
+_NO_LETTERS = {code: " " for code in range(128) if not chr(code).isalpha()}
+
+
+def words_of(lower: str) -> set[str]:
+    """Return the words of a text in lower case, letters only."""
+    return set(lower.translate(_NO_LETTERS).split())
+
+
+def has_any(text: str, parts: Iterable[str]) -> bool:
+    """Tell whether `text` has one of the `parts`."""
+    for part in parts:  # any() with a generator takes twice as long  # noqa: SIM110
+        if part in text:
+            return True
+    return False
