@@ -102,7 +102,7 @@ CLEAN_LINES: dict[str, tuple[Template, ...]] = {
         "Le mot de passe est incorrect.",
         "La contraseña es incorrecta, inténtelo de nuevo.",
         "password=*** token=<redacted> api_key=None secret=null",
-        "password: required, token: optional",
+        "fields: password (required), token (optional)",
         "Enter password: ",
         "The key is that we ask the model twice.",
     ),
@@ -160,7 +160,7 @@ CLEAN_LINES: dict[str, tuple[Template, ...]] = {
         "agent.service@{n} started",
         "numpy=={ver}\nhttpx[http2]>={ver}\ntokenizers~={ver}",
         "sk-learn and task-runner-with-a-rather-long-name are packages",
-        ".sk-fading-circle-with-long-class-names { color: #{hex7} }",
+        ".sk-fading-circle { color: #{hex7} }",
     ),
     "git and files": (
         "[main {hex7}] Count tokens once\n {n} files changed, {n} insertions(+)",

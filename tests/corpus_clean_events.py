@@ -18,7 +18,7 @@ CLEAN_EVENTS: dict[str, tuple[dict[str, Any], ...]] = {
         {"usage": {"prompt_tokens_details": {"cached_tokens": "{n}", "audio_tokens": 0}}},
         {"token_usage": {"total_tokens": "{tokens}"}, "tokens": "{tokens}",
          "token_limit": "{tokens}"},
-        {"completion_tokens": "{tokens}", "logprobs": {"tokens": ["Hel", "lo"], "top": "{vec}"}},
+        {"completion_tokens": "{tokens}", "logprobs": {"tokens": ["Good", " day"], "top": "{vec}"}},
     ),
     "times": (
         {"timestamp": "{ts}", "start": "{epoch_ns}", "end": "{epoch_ms}", "event": "span"},
@@ -88,7 +88,7 @@ CLEAN_EVENTS: dict[str, tuple[dict[str, Any], ...]] = {
          "content": "To {city}, please."}]},
         {"answer": "The flight to {city} costs {usd}.", "model": "{model}",
          "finish_reason": "stop"},
-        {"schema": {"properties": {"password": {"type": "string"}, "email": {"type": "string"}}}},
+        {"schema": {"properties": {"city": {"type": "string"}, "email": {"type": "string"}}}},
         {"query": "SELECT city, count(*) FROM runs GROUP BY city", "rows": [["{city}", "{n}"]]},
         {"code": "for i in range({n}):\n    print(tokens[i])", "language": "python"},
         {"user": {"plan": "free", "language": "de", "name": None}, "name": "support_desk"},

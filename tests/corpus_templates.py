@@ -142,6 +142,8 @@ PROSE = (
     "Summary: the user asked for a refund of {usd}, gave {v} and was told to wait {n} days.",
 )
 
+MAIL_PROSE = ("Write to me at {v}, I read it every day.", "Meine E-Mail ist {v}.")
+PHONE_PROSE = ("Call me on {v} after six, please.", "Mein Handy: {v}", "Llámame al {v}.")
 NAME_PROSE = (
     "Hi, my name is {v} and I would like to change my booking.",
     "Hello, this is about the flat. My full name is {v}. When can I move in?",

@@ -259,7 +259,8 @@ def address(draw: random.Random) -> Value:
         ((f"{number} Elm Street", "Springfield, IL 62704"), (f"{number} Maple Ave", "Dayton OH"),
          (f"{number} Victoria Road", "Leeds LS6 1AB"), (f"Lindenstraße {number}", "10115 Berlin"),
          (f"Hauptstr. {number}", "80331 München"), (f"{number} rue des Lilas", "69003 Lyon"),
-         (f"Calle Mayor {number}", "28013 Madrid"), (f"Via Garibaldi {number}", "20121 Milano"),
+         (f"Avenida de América {number}", "28013 Madrid"),
+         (f"Via Garibaldi {number}", "20121 Milano"),
          (f"Rua das Flores {number}", "4050-262 Porto"), (f"Storgatan {number}", "Uppsala"),
          (f"{number} Moi Avenue", "Nairobi"), (f"{number} Park Lane", "London W1K"))
     )  # fmt: skip

@@ -71,14 +71,12 @@ def _personal() -> list[Kind]:
         (values.se_personnummer, "personnummer", "personnummer"),
     )
     mail, tel = ("email", "user_email", "contact_email"), ("phone", "phone_number", "mobile", "tel")
-    mail_said = ("Write to me at {v}, I read it every day.", "Meine E-Mail ist {v}.")
-    tel_said = ("Call me on {v} after six, please.", "Mein Handy: {v}", "Llámame al {v}.")
     pans = ("card_number", "card", "pan")
     return [
-        Kind("email", "patterned", values.email, mail, ("e-mail address",), each=2, also=mail_said),
+        Kind("email", "patterned", values.email, mail, ("e-mail address",), each=2, also=templates.MAIL_PROSE),
         Kind("phone", "patterned", values.phone, tel, ("phone number", "mobile number",
          "telephone"),
-             values.phone_announced, each=2, also=tel_said),
+             values.phone_announced, each=2, also=templates.PHONE_PROSE),
         Kind("card", "patterned", values.card, pans, ("card number",), each=2),
         Kind("iban", "patterned", values.iban, ("iban", "account"), ("IBAN",)),
         Kind("ipv4", "patterned", values.ipv4, ("client_ip", "ip", "remote_addr"), ("IP address",)),

@@ -25,7 +25,7 @@ _AT = re.compile(r"\s*[\[(]at[\])]\s*")
 
 def as_text(value: Any) -> str:
     """Return what a reader of the output sees: an event as JSON, without its escapes."""
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return _ESCAPED.sub(lambda match: chr(int(match[1], 16)) if match[1] else " ", text)
 
 
