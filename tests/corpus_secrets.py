@@ -56,7 +56,7 @@ def pem(draw: random.Random) -> Value:
 
 
 def slack_webhook(draw: random.Random) -> Value:
-    secret = some(draw, 24)
+    secret = some(draw, 24, ALNUM)
     team = some(draw, 8, string.ascii_uppercase + DIGITS)
     return Value(f"https://hooks.slack.com/services/T{team}/B{team[::-1]}/{secret}", (secret,))
 
@@ -91,7 +91,7 @@ def slack_token(prefix: str) -> Maker:
     """Return a maker of the tokens of bots and users."""
 
     def made(draw: random.Random) -> Value:
-        body = some(draw, 24)
+        body = some(draw, 24, ALNUM)
         return Value(f"{prefix}-{some(draw, 12)}-{some(draw, 12)}-{body}", (body,))
 
     return made

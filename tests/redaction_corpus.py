@@ -6,11 +6,12 @@
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote
 
 from tests import corpus_contexts as contexts
+from tests import corpus_own_lines as own
 from tests import corpus_secrets as hidden
 from tests import corpus_templates as templates
 from tests import corpus_values as values
@@ -51,8 +52,17 @@ class Kind:
     prose: Sequence[str] = templates.PROSE
     each: int = 1
     """Weight: common kinds are drawn more often."""
-    also: Sequence[str] = field(default=())
-    """Sentences of its own."""
+    own: Sequence[templates.Template] = ()
+    """Those of the templates that announce it by other words."""
+
+
+GENERAL = templates.ANYWHERE_LINES + templates.KEYED_LINES
+"""Lines in which any value may stand."""
+
+
+def _with(*lines: Sequence[templates.Template]) -> list[templates.Template]:
+    """Return the general lines and those of a kind, the latter twice: they are the usual ones."""
+    return [*GENERAL, *(2 * [line for some in lines for line in some])]
 
 
 def _personal() -> list[Kind]:
@@ -73,14 +83,19 @@ def _personal() -> list[Kind]:
     mail, tel = ("email", "user_email", "contact_email"), ("phone", "phone_number", "mobile", "tel")
     pans = ("card_number", "card", "pan")
     return [
-        Kind("email", "patterned", values.email, mail, ("e-mail address",), each=2, also=templates.MAIL_PROSE),
-        Kind("phone", "patterned", values.phone, tel, ("phone number", "mobile number",
-         "telephone"),
-             values.phone_announced, each=2, also=templates.PHONE_PROSE),
-        Kind("card", "patterned", values.card, pans, ("card number",), each=2),
-        Kind("iban", "patterned", values.iban, ("iban", "account"), ("IBAN",)),
-        Kind("ipv4", "patterned", values.ipv4, ("client_ip", "ip", "remote_addr"), ("IP address",)),
-        Kind("ipv6", "patterned", values.ipv6, ("client_ip", "ip", "peer"), ("IP address",)),
+        Kind("email", "patterned", values.email, mail, ("e-mail address",), each=2,
+             lines=_with(own.EMAIL), prose=templates.PROSE + templates.MAIL_PROSE),
+        Kind("phone", "patterned", values.phone, tel, ("phone number", "mobile", "telephone"),
+             values.phone_announced, lines=_with(own.PHONE), each=2,
+             prose=templates.PROSE + templates.PHONE_PROSE, own=templates.PHONE_PROSE + own.PHONE),
+        Kind("card", "patterned", values.card, pans, ("card number",), each=2,
+             lines=_with(own.CARD)),
+        Kind("iban", "patterned", values.iban, ("iban", "account"), ("IBAN",),
+             lines=_with(own.IBAN)),
+        Kind("ipv4", "patterned", values.ipv4, ("client_ip", "ip", "remote_addr"), ("IP address",),
+             lines=_with(own.IPV4, own.IP)),
+        Kind("ipv6", "patterned", values.ipv6, ("client_ip", "ip", "peer"), ("IP address",),
+             lines=_with(own.IPV6, own.IP)),
         *(Kind(make.__name__, "patterned", make, tuple(keys.split()), tuple(nouns.split(", ")),
                plain(make)) for make, keys, nouns in ids),
     ]  # fmt: skip
@@ -162,7 +177,7 @@ def _samples(
     made = []
     for i in range(n if order else 0):
         template = order[i % len(order)]
-        known = "{k}" in (text := str(template)) or "{noun}" in text or template in kind.also
+        known = "{k}" in (text := str(template)) or "{noun}" in text or template in kind.own
         value = (kind.announced or kind.make)(draw) if known else kind.make(draw)
         filled = fill(template, _names(kind, value, draw), draw)
         secrets = value.secrets
@@ -213,8 +228,8 @@ def corpus(seed: int, scale: float = 1.0) -> list[Sample]:
         many = 4 if kind.group == "public secret" else 8
         made += _samples(kind, "line", kind.lines, size(many * 5 * kind.each), draw)
         made += _samples(kind, "event", kind.events, size(many * 5 * kind.each), draw)
-        made += _samples(kind, "prose", [*kind.prose, *kind.also], size(many * 3 * kind.each), draw)
-    made += _disguised(size(12), draw)
+        made += _samples(kind, "prose", kind.prose, size(many * 3 * kind.each), draw)
+    made += _disguised(size(20), draw)
     made += _clean(size(180), size(125), draw)
     draw.shuffle(made)
     return made
