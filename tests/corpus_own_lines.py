@@ -23,7 +23,7 @@ PHONE: tuple[Template, ...] = (
     "{ts} level=info event=call_started from={q} duration_s={n}",
     "make_call(to='{v}', retries={n})",
     "WhatsApp message from {v}: where is my parcel?",
-    "{tsl} INFO Rückruf unter {v} gewünscht",
+    "{tsl} INFO bitte {v} zurückrufen",
     "{tsl} INFO rappeler le {v} après 18 h",
     {"event": "sms", "to": "{v}", "status": "queued", "parts": 2},
 )

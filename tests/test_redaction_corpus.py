@@ -20,6 +20,8 @@ from tests.corpus_digits import (
     verhoeff,
 )
 from tests.corpus_disguises import DISGUISES
+from tests.hostile_texts import SIZE, hostile_texts
+from tests.redaction_benchmark import LINES, WITH_A_VALUE, log_lines
 from tests.redaction_corpus import Sample, corpus, kinds
 from tests.redaction_judge import TARGETS, Figures, leaks, measure
 
@@ -134,3 +136,15 @@ def test_generated_numbers_are_valid_for_an_independent_library(kind: str):
         text = stdnum.clean(getattr(values, kind)(draw).text, " -." if kind == "card" else "")
         options = {"check_country": False} if kind == "iban" else {}
         assert module.validate(text, **options)
+
+
+# -- The benchmark -------------------------------------------------------------------------
+def test_one_in_ten_of_the_timed_lines_holds_a_value():
+    assert len(log_lines(1)) == LINES == 10 * WITH_A_VALUE
+    assert log_lines(1) != log_lines(2)
+
+
+def test_hostile_texts_are_as_long_as_they_are_said_to_be():
+    sizes = {name: len(text) for name, text in hostile_texts().items()}
+    assert len(sizes) >= 400
+    assert {n: size for n, size in sizes.items() if not 0.99 * SIZE <= size <= 1.01 * SIZE} == {}
