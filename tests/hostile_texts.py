@@ -48,9 +48,9 @@ def hostile_texts(seed: int = 4, pairs: int = 150) -> dict[str, str]:
     texts["noise"] = "".join(draw.choices(letters, k=SIZE))
     texts["any characters"] = "".join(map(chr, (draw.randrange(1, 0xD800) for _ in range(SIZE))))
     texts["JSON, very deep"] = '{"a":' * 16_600 + "1" + "}" * 16_600
-    texts["JSON, a long list"] = "[" + ",".join(['"a@b.example"'] * 6_600) + "]"
+    texts["JSON, a long list"] = "[" + ",".join(['"a@b.example"'] * 7_140) + "]"
     texts["JSON in JSON in JSON"] = _nested()
-    texts["units mixed"] = "".join(draw.choices(UNITS, k=SIZE // 5))[:SIZE]
+    texts["units mixed"] = "".join(draw.choices(UNITS, k=SIZE // 3))[:SIZE]
     return texts
 
 
