@@ -172,6 +172,16 @@ def deep(draw: random.Random, form: str) -> tuple[Any, tuple[str, ...]]:
     return (event if form == "event" else json.dumps(event)), secrets
 
 
+def long_text(draw: random.Random, form: str) -> tuple[Any, tuple[str, ...]]:
+    """Somewhere in pages of harmless text."""
+    value = anything(draw)
+    sentences = ("The tool {tool} took {ms} ms.", "A flight to {city} costs {usd}.", "Step {n}:")
+    pages = [fill(draw.choice(sentences), {}, draw) for _ in range(draw.randrange(100, 500))]
+    pages.insert(draw.randrange(len(pages)), f"The user gave {value.text} and waits.")
+    text = " ".join(pages)
+    return ({"document": text, "pages": 3} if form == "event" else text), value.secrets
+
+
 def telling_branch(draw: random.Random, form: str) -> tuple[Any, tuple[str, ...]]:
     """All that stands below a telling key, whatever it looks like."""
     one, other = some(draw, 9, values.ALNUM), draw.randrange(10**9, 10**10)
@@ -200,5 +210,6 @@ DISGUISES: dict[str, tuple[tuple[Any, ...], Disguise]] = {
     "dictionary key": (_BOTH, as_key),
     "integer": (_BOTH, as_integer),
     "deep": (_BOTH, deep),
+    "long text": (_BOTH, long_text),
     "telling branch": (_BOTH, telling_branch),
 }

@@ -69,7 +69,7 @@ LAST = ("Lopez", "Smith", "Khan", "Schneider", "Dubois", "Fernandes", "Sharma", 
         "Johansson", "Walker", "Nowak", "Haddad", "Oliveira", "Hansen", "Moretti", "Fischer",
         "Tanaka")  # fmt: skip
 DOMAINS = ("example.org", "example.com", "example.net", "mail.example.com", "shop.example",
-           "uni.example.org", "travel.test", "kunden.example")  # fmt: skip
+           "uni.example.org", "travel.test", "kunden.example.net", "post.example.com")  # fmt: skip
 
 
 def a_day(draw: random.Random) -> date:
