@@ -230,6 +230,6 @@ def corpus(seed: int, scale: float = 1.0) -> list[Sample]:
         made += _samples(kind, "event", kind.events, size(many * 5 * kind.each), draw)
         made += _samples(kind, "prose", kind.prose, size(many * 3 * kind.each), draw)
     made += _disguised(size(20), draw)
-    made += _clean(size(180), size(125), draw)
+    made += _clean(size(220), size(160), draw)
     draw.shuffle(made)
     return made
