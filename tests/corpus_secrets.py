@@ -160,7 +160,7 @@ PUBLIC: dict[str, Maker] = {
     "Replicate": key("r8_", 37),
     "NVIDIA": key("nvapi-", 64, URL_SAFE),
     "Tavily": key("tvly-", 32),
-    "Langfuse": one_of(hyphened("sk-lf-"), hyphened("sk-lf-")),
+    "Langfuse": hyphened("sk-lf-"),
     "LangSmith": one_of(langsmith("lsv2_pt_"), langsmith("lsv2_sk_")),
     "Logfire": key("pylf_v1_eu_", 43),
     "GitHub": one_of(
@@ -182,4 +182,4 @@ PUBLIC: dict[str, Maker] = {
     "JWT": jwt,
     "PEM": pem,
 }
-"""By provider. What is written once, chance writes differently each time."""
+"""By provider."""

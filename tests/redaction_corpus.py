@@ -36,6 +36,10 @@ class Sample:
     secrets: tuple[str, ...] = ()
 
 
+GENERAL = templates.ANYWHERE_LINES + templates.KEYED_LINES
+"""Lines in which any value may stand."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """A sort of value: how it is made, and where it stands."""
@@ -47,7 +51,7 @@ class Kind:
     nouns: tuple[str, ...] = ()
     announced: Maker | None = None
     """How it is made where a key or a noun says what it is, if that is different."""
-    lines: Sequence[templates.Template] = templates.ANYWHERE_LINES + templates.KEYED_LINES
+    lines: Sequence[templates.Template] = GENERAL
     events: Sequence[dict[str, Any]] = templates.ANYWHERE_EVENTS + templates.KEYED_EVENTS
     prose: Sequence[str] = templates.PROSE
     each: int = 1
@@ -56,8 +60,20 @@ class Kind:
     """Those of the templates that announce it by other words."""
 
 
-GENERAL = templates.ANYWHERE_LINES + templates.KEYED_LINES
-"""Lines in which any value may stand."""
+NATIONAL_IDS = (
+    (values.us_ssn, "ssn social_security_number", "SSN, social security number"),
+    (values.uk_nino, "nino national_insurance_number", "National Insurance number, NINO"),
+    (values.uk_nhs, "nhs_number nhs_no", "NHS number"),
+    (values.ca_sin, "sin social_insurance_number", "SIN, social insurance number"),
+    (values.es_dni, "dni nif", "DNI, NIF"),
+    (values.es_nie, "nie", "NIE"),
+    (values.br_cpf, "cpf", "CPF"),
+    (values.it_codice_fiscale, "codice_fiscale", "codice fiscale"),
+    (values.in_aadhaar, "aadhaar aadhaar_number", "Aadhaar, Aadhaar number"),
+    (values.fr_nir, "nir numero_securite_sociale", "NIR, numéro de sécurité sociale"),
+    (values.se_personnummer, "personnummer", "personnummer"),
+)
+"""Maker, keys, and words that announce it."""
 
 
 def _with(*lines: Sequence[templates.Template]) -> list[templates.Template]:
@@ -67,19 +83,6 @@ def _with(*lines: Sequence[templates.Template]) -> list[templates.Template]:
 
 def _personal() -> list[Kind]:
     """Return what has a pattern or a check digit."""
-    ids = (
-        (values.us_ssn, "ssn social_security_number", "SSN, social security number"),
-        (values.uk_nino, "nino national_insurance_number", "National Insurance number, NINO"),
-        (values.uk_nhs, "nhs_number nhs_no", "NHS number"),
-        (values.ca_sin, "sin social_insurance_number", "SIN, social insurance number"),
-        (values.es_dni, "dni nif", "DNI, NIF"),
-        (values.es_nie, "nie", "NIE"),
-        (values.br_cpf, "cpf", "CPF"),
-        (values.it_codice_fiscale, "codice_fiscale", "codice fiscale"),
-        (values.in_aadhaar, "aadhaar aadhaar_number", "Aadhaar, Aadhaar number"),
-        (values.fr_nir, "nir numero_securite_sociale", "NIR, numéro de sécurité sociale"),
-        (values.se_personnummer, "personnummer", "personnummer"),
-    )
     mail, tel = ("email", "user_email", "contact_email"), ("phone", "phone_number", "mobile", "tel")
     pans = ("card_number", "card", "pan")
     return [
@@ -97,7 +100,7 @@ def _personal() -> list[Kind]:
         Kind("ipv6", "patterned", values.ipv6, ("client_ip", "ip", "peer"), ("IP address",),
              lines=_with(own.IPV6, own.IP)),
         *(Kind(make.__name__, "patterned", make, tuple(keys.split()), tuple(nouns.split(", ")),
-               plain(make)) for make, keys, nouns in ids),
+               plain(make)) for make, keys, nouns in NATIONAL_IDS),
     ]  # fmt: skip
 
 
