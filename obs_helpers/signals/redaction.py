@@ -240,9 +240,7 @@ def _is_schema(item: Any) -> bool:
 
 
 def _is_header(item: Any) -> bool:
-    return (
-        isinstance(item, list | tuple) and len(item) == 2 and isinstance(item[0], str | bytes)
-    )
+    return isinstance(item, list | tuple) and len(item) == 2 and isinstance(item[0], str | bytes)
 
 
 def _is_text(value: Any) -> bool:

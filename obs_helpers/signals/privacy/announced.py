@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from obs_helpers.signals.privacy.names import GLUED, MAX_NAME, TELLING_WORDS, kind_of
 from obs_helpers.signals.privacy.plausible import (
-    is_plain_word,
     is_placeholder,
-    looks_secret,
+    is_plain_word,
     looks_like_street,
+    looks_secret,
 )
 from obs_helpers.signals.privacy.rule import HOLE, Family, Found, has_any
 

@@ -19,32 +19,33 @@ class Kind(NamedTuple):
 MAX_NAME = 64
 """Characters of a name that are looked at, from its end."""
 
-_SECRET = frozenset(
+_SECRET = listed(
     "clave schlüssel contraseña password passwords passwd pwd passphrase passcode passkey secret secrets token jwt otp "
     "authorization cookie cookies credential credentials cvv cvc cvv2 pin apikey bearer "
-    "connectionstring mnemonic kennwort passwort contrasena senha".split()
+    "connectionstring mnemonic kennwort passwort contrasena senha"
 )
-_SECRET_PAIRS = frozenset(
+_SECRET_PAIRS = listed(
     "api schlüssel,api schluessel,clé api,cle api,chiave api,clave api,chave api,api key,access key,private key,secret key,account key,auth key,encryption key,signing key,"
     "master key,shared key,ssh key,license key,service key,storage key,subscription key,"
     "api keys,access keys,private keys,secret keys,access tokens,refresh tokens,api tokens,"
     "auth tokens,bearer tokens,connection string,conn str,mot passe,security code,access code,"
     "verification code,auth code,recovery code,recovery codes,backup codes,security answer,"
     "seed phrase,recovery phrase,db pass,user pass,smtp pass,admin pass,root pass,mysql pass,"
-    "redis pass,postgres pass,mail pass".split(",")
+    "redis pass,postgres pass,mail pass",
+    ",",
 )
 _GLUED = re.compile(
     r"\w{2,}(?:password|passwd|passphrase|secretkey|privatekey|accesskey|(?:access|auth|api|refresh"
     r"|id|bearer)token|clientsecret|apikey)"
 )
-_HARMLESS_TOKENS = frozenset(
+_HARMLESS_TOKENS = listed(
     "next page stop eos bos pad unk sep cls mask max min first last per special input output prompt "
     "completion cached reasoning total each every continuation sync cursor start end a the any "
-    "think delimiter".split()
+    "think delimiter"
 )
-_MORE_WORDS = frozenset(  # they follow the word that decides, and change nothing
+_MORE_WORDS = listed(
     "value header text string raw plain plaintext old new current confirm confirmation b64 base64 "
-    "pem env prod production dev test staging default backup primary secondary".split()
+    "pem env prod production dev test staging default backup primary secondary"
 )
 _NUMBERS = {
     "SSN": "ssn,social security,social security number,social security no,ssn number",
@@ -75,7 +76,9 @@ _NUMBERS = {
 _SURE = frozenset({"SECRET", "NAME", "BIRTH_DATE", "SSN", "ADDRESS"})
 _UNSURE_NAMES = frozenset({"address", "addr", "adress", "adresse", "residence", "ship to"})
 _MARKERS = {name: marker for marker, names in _NUMBERS.items() for name in names.split(",")}
-_COMMON = frozenset("of home last user db client customer service mail work member".split())
+_COMMON = listed(
+    "of home last user db client customer service mail work member"
+)
 
 
 def _rare_word(name: str) -> str:
@@ -90,10 +93,10 @@ TELLING_WORDS = frozenset(
 )
 """Every telling name has one of these words, or ends in one of `GLUED`."""
 GLUED = ("password", "token", "secret", "apikey", "passphrase")
-_PEOPLE = frozenset(
+_PEOPLE = listed(
     "user customer client patient person contact employee passenger guest recipient member holder "
     "cardholder applicant candidate student traveler traveller beneficiary payee payer tenant "
-    "caller subscriber buyer shopper owner account profile resident".split()
+    "caller subscriber buyer shopper owner account profile resident"
 )
 
 
@@ -150,10 +153,10 @@ def _is_person(word: str) -> bool:
     return word in _PEOPLE or word.rstrip("s") in _PEOPLE
 
 
-_IDS = frozenset(
+_IDS = listed(
     "id ids uuid guid hash digest sha sha1 sha256 md5 commit etag checksum fingerprint offset "
     "timestamp ts ns us ms nanos micros bytes size count seq sequence version order invoice sku "
-    "isbn ean barcode cursor".split()
+    "isbn ean barcode cursor"
 )
 
 

@@ -7,12 +7,16 @@ from obs_helpers.signals.privacy.rule import Found, family
 
 _REACH = 60
 """Characters between the noun and the number, at most."""
-_LOOSE = re.compile(r"(?<![\w.+-])\+?\(?[A-Z]{0,2}\d(?:\)?[ ./-]?\d){5,14}(?:[ -]?[A-Z])?(?![\w-]|\.\d)")
+_LOOSE = re.compile(
+    r"(?<![\w.+-])\+?\(?[A-Z]{0,2}\d(?:\)?[ ./-]?\d){5,14}(?:[ -]?[A-Z])?(?![\w-]|\.\d)"
+)
 
 
 def _could_be_called(text: str) -> bool:
     digits = re.sub(r"\D", "", text)
-    return 10 <= len(digits) <= 13 and (text[0] in "+(0" or (len(digits) == 10 and text[0] in "23456789"))
+    return 10 <= len(digits) <= 13 and (
+        text[0] in "+(0" or (len(digits) == 10 and text[0] in "23456789")
+    )
 
 
 _NOUNS = {  # the noun, what it announces, and who checks the number
@@ -30,11 +34,11 @@ _NOUNS = {  # the noun, what it announces, and who checks the number
     r"itin|tax id|taxpayer": ("NATIONAL_ID", ["us.itin", "us.tin"]),
 }
 _KINDS = [
-    (re.compile(rf"\b(?:{noun})\b"), marker, [checked(module) for module in modules])
+    (re.compile(rf"(?:{noun})\b"), marker, [checked(module) for module in modules])
     for noun, (marker, modules) in _NOUNS.items()
 ]
 _KINDS.append(
-    (re.compile(r"\b(?:mobile|telephone|phone|cell|handy)\b"), "PHONE", [_could_be_called])
+    (re.compile(r"(?:mobile|telephone|phone|cell|handy)\b"), "PHONE", [_could_be_called])
 )
 
 

@@ -9,7 +9,25 @@ _NOT_CODE = r"(?![^\W_]|-\w|\.\d)"
 
 # -- E-mail and IP addresses --------------------------------------------------------------
 
-_FILES = frozenset("png jpg jpeg gif svg webp ico js css ts json html py txt md".split())
+_FILES = frozenset(
+    [
+        "png",
+        "jpg",
+        "jpeg",
+        "gif",
+        "svg",
+        "webp",
+        "ico",
+        "js",
+        "css",
+        "ts",
+        "json",
+        "html",
+        "py",
+        "txt",
+        "md",
+    ]
+)
 
 
 def _is_mail(text: str) -> bool:
@@ -34,15 +52,22 @@ _SPELT_EMAIL = Rule(
         r"(?:(?:\.|\s?[\[({<](?:dot|\.)[\])}>]\s?)[\w-]{1,63}){1,6}(?![\w-])"
     ),
 )
-_OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
-_IP4 = Rule(
-    "IP",
-    re.compile(  # `Chrome/120.0.0.0` and `version 1.2.3.4` are no addresses
-        r"(?:[A-Z][\w-]{0,30}/|(?:[Vv]ersions?|[Rr]elease|[Bb]uild)\W{1,3}v?|==)(?:\d{1,5}\.){3}\d{1,5}"
-        r"|(?<![\w.-])(?!(?:0|127|255)\.)"
-        rf"(?P<value>(?:{_OCTET}\.){{3}}{_OCTET})(?!\.?[\w-])"
-    ),
+_FOUR_NUMBERS = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?!\.?[\w-])")
+_NO_ADDRESS = re.compile(  # `Chrome/120.0.0.0` and `version 1.2.3.4`, read from the right
+    r"[\w.-]|/[\w-]{0,30}[A-Z](?!\w)|==|[Vv]?\W{1,3}s?noi[Ss][Rr][Ee][Vv]|v?\W{1,3}(?:esaele[Rr]|dliu[Bb])"
 )
+
+
+def _ip4(text: str) -> list[Found]:
+    return [
+        Found(*match.span(), "IP")
+        for match in _FOUR_NUMBERS.finditer(text)
+        if not match[0].startswith(("0.", "127.", "255."))  # of this machine, or a mask
+        and all(int(part) < 256 for part in match[0].split("."))
+        and not _NO_ADDRESS.match(text[max(0, match.start() - 40) : match.start()][::-1])
+    ]
+
+
 _IP6 = Rule(
     "IP",
     re.compile(
@@ -72,7 +97,9 @@ _FRACTION = re.compile(r"\d{1,12}\.\d{4,30}")
 _UUID_OR_HEX = re.compile(
     r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|(?=\d*[a-fA-F])(?:[0-9a-f]+|[0-9A-F]+)"
 )
-_ID_NAMED = re.compile(r"(?:(?:\b|_)[iI][dD]s?|[a-z]Ids?|\b(?:[oO]rder|[iI]nvoice|sku|SKU|isbn|ISBN))[\"']?[ ]?[=:#][ ]?[\"']?\Z")
+_ID_NAMED = re.compile(
+    r"(?:(?:\b|_)[iI][dD]s?|[a-z]Ids?|\b(?:[oO]rder|[iI]nvoice|sku|SKU|isbn|ISBN))[\"']?[ ]?[=:#][ ]?[\"']?\Z"
+)
 _MARGIN = 8
 
 
@@ -97,8 +124,7 @@ _CARD = Rule(
     re.compile(
         r"(?<![^\W_])(?<![^\W_][.-])[2-6](?:\d{12,18}"
         r"|\d{3}(?P<s>[ ./\n-]| - |  )\d{4}(?P=s)\d{4}(?P=s)\d{4}(?:(?P=s)\d{3})?"
-        r"|\d{3}(?P<t>[ ./-]| - |  )\d{6}(?P=t)\d{4,5})"
-        + _NOT_CODE
+        r"|\d{3}(?P<t>[ ./-]| - |  )\d{6}(?P=t)\d{4,5})" + _NOT_CODE
     ),
     is_card,
 )
@@ -110,9 +136,7 @@ _SSN = Rule(
 )
 IBAN = Rule(
     "IBAN",
-    re.compile(
-        r"[A-Z](?<!\w.)[A-Z]\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)"
-    ),
+    re.compile(r"[A-Z](?<!\w.)[A-Z]\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)"),
     iban,
 )
 _NATIONAL = {  # shape, and who checks it
@@ -130,6 +154,8 @@ _NATIONAL = {  # shape, and who checks it
     r"\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}": "be.nn",
     r"\d{6}-[1-4]\d{6}": "kr.rrn",
 }
+
+
 def _has_check_digit(text: str) -> bool:
     """Tell whether the check of one of the national ids with this shape passes."""
     return any(check(text) for shape, check in _CHECKS if shape.fullmatch(text))
@@ -153,7 +179,9 @@ _LETTERED_ID = Rule(
     ),
     lambda text: bool(_NINO.fullmatch(text)) or any(check(text) for check in _LETTERED),
 )
-_NINO = re.compile(r"(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z]{2}[\d ]{6,10}[A-D]")  # no check digit
+_NINO = re.compile(
+    r"(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z]{2}[\d ]{6,10}[A-D]"
+)  # no check digit
 _LETTERED = [checked(module) for module in ("it.codicefiscale", "in_.pan", "mx.curp", "es.nie")]
 _NANP = r"[2-9](?!11)\d{2}"
 _PHONE = Rule(
@@ -179,7 +207,7 @@ def _is_phone(text: str) -> bool:
         return len(digits.removeprefix("00")) == 11
     grouped = any(c in " ()./-" for c in text.strip())
     if text.startswith("00"):
-        return grouped and 10 <= len(digits) <= 17 or len(digits) in (13, 14)
+        return (grouped and 10 <= len(digits) <= 17) or len(digits) in (13, 14)
     if text[0] == "+":
         return 8 <= len(digits) <= 15 and (grouped or len(digits) > 9)
     return 8 <= len(digits) <= 12
@@ -204,8 +232,9 @@ def _numbers(text: str) -> list[Found]:
 
 def _addresses(text: str) -> list[Found]:
     """Find IP addresses."""
-    found = _IP4(text) if text.count(".") > 2 else []
-    return found + _IP6(text) if text.count(":") > 1 else found
+    found = _ip4(text) if text.count(".") > 2 else []
+    long = "::" in text or text.count(":") > 6
+    return found + _IP6(text) if long else found
 
 
 def _codes(text: str) -> list[Found]:

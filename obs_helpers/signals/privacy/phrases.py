@@ -5,29 +5,40 @@ from collections.abc import Iterator
 
 from obs_helpers.signals.privacy.announced import DATE, PERSON, STREET, cut_at_clause
 from obs_helpers.signals.privacy.plausible import could_be_person, is_strong, looks_like_street
-from obs_helpers.signals.privacy.rule import HOLE, Found, Rule, family
+from obs_helpers.signals.privacy.rule import HOLE, Found, Rule, family, listed
 
 _PERSON = re.compile(PERSON)
-_TITLE = r"(?:mr|mrs|ms|miss|mx|dr|prof|herrn?|frau|madame|monsieur|mme|señora?|sra?|signora?)\.? "
-_INTRODUCTION = re.compile(
-    rf"\b(?:(?P<sure>(?:my (?:full |first |last )?name(?: is|'s)|i am called|signed by|on behalf of"
-    r"|booked for|issued to|speaking with|spoke (?:to|with)|registered to|made out to|in the name of"
-    r"|ich hei(?:ß|ss)e|mein name ist|je m'appelle|mon nom est|me llamo|mi nombre es|mi chiamo"
-    r"|il mio nome è|meu nome é|me chamo|ik heet|jag heter|attn|passenger|patient|cardholder"
-    r"|account holder|dear|hallo|bonjour|hola|sincerely|regards|grüße|cordialement)[,:]?[ \n]{1,2}"
-    rf"(?:{_TITLE})?|{_TITLE})"
-    r"|(?:i am|i'm|this is|ich bin|je suis|soy|hello|hi|hey|thanks|cheers|customer|client|user|guest"
-    r"|caller|travell?er|employee|contact|applicant|tenant|member|colleague|kunde|kundin|clienta?"
-    r"|author|recipient|assignee|owner|buyer|subscriber|nutzer)[,:]?[ \n]{1,2})"
-)
+_TITLES = listed("mr mrs ms miss mx dr prof herr herrn frau madame monsieur mme señor señora sr sra signor signora")
+_INTRODUCTIONS = _TITLES | {
+    "my name is", "my full name is", "name's", "i am called", "signed by", "on behalf of",
+    "booked for", "issued to", "speaking with", "spoke to", "spoke with", "registered to",
+    "made out to", "in the name of", "ich heiße", "ich heisse", "mein name ist", "je m'appelle",
+    "mon nom est", "me llamo", "mi nombre es", "mi chiamo", "il mio nome è", "meu nome é",
+    "me chamo", "ik heet", "jag heter", "attn", "passenger", "patient", "cardholder",
+    "account holder", "dear", "hallo", "bonjour", "hola", "sincerely", "regards", "grüße",
+    "cordialement",
+}  # fmt: skip
+_ROLES = listed(
+    "hello hi hey thanks cheers customer client user guest caller traveler traveller employee contact "
+    "applicant tenant member colleague kunde kundin cliente clienta author recipient assignee owner "
+    "buyer subscriber nutzer soy"
+) | {"i am", "i'm", "this is", "ich bin", "je suis"}
+"""After these, a name has two words at least: "user Interface" is none."""
+_ANNOUNCEMENTS = [(phrase, 1) for phrase in _INTRODUCTIONS] + [(phrase, 2) for phrase in _ROLES]
+_GAP = re.compile(rf"\.?[,:]?[ \n]{{1,2}}(?:(?:{'|'.join(_TITLES)})\.? )?")
 
 
 def _names(text: str) -> Iterator[Found]:
     """Find names after a greeting, a title or an introduction."""
-    for match in _INTRODUCTION.finditer(text.lower()):
-        person = _PERSON.match(text, match.end())
-        if person is not None and could_be_person(person[0], 1 if match["sure"] else 2):
-            yield Found(*person.span(), "NAME")
+    lower = text.lower()
+    for phrase, least in _ANNOUNCEMENTS:
+        at = lower.find(phrase)
+        while at >= 0:
+            gap = None if lower[at - 1 : at].isalnum() else _GAP.match(lower, at + len(phrase))
+            person = _PERSON.match(text, gap.end()) if gap else None
+            if person and could_be_person(person[0], least):
+                yield Found(*person.span(), "NAME")
+            at = lower.find(phrase, at + len(phrase))
 
 
 _BORN = Rule(
@@ -111,7 +122,11 @@ _OF_NAMES = (
 PHRASES = (
     family(_BORN, words=_OF_BIRTH, parts="d.o.b"),
     family(_BORN_AFTER, words="geboren"),
-    family(_PASSWORD, words="mot contraseña clave senha clé", parts="密 口令 パスワード 비밀번호 пapoль"),
+    family(
+        _PASSWORD,
+        words="mot contraseña clave senha clé",
+        parts="密 口令 パスワード 비밀번호 пapoль",
+    ),
     family(_CALL, words=_OF_CALLS),
     family(_addresses, words=_OF_PLACES),
     family(_names, words=_OF_NAMES),

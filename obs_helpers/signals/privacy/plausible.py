@@ -5,7 +5,7 @@ import re
 _PLACEHOLDER = re.compile(
     r"\$\{.*|\$\(.*|\$[A-Z_]+|<[^<>]*>|\{+[^{}]*\}+|%s|%\(.*|[*x•.…_-]{3,}|\.\.\.|\[.*\]?"
 )
-_NO_SECRETS = frozenset(
+_NO_SECRETS = listed(
     "true false null none nil yes no undefined na n/a str string bytes int integer bool boolean "
     "float any object optional secretstr list dict type required missing invalid wrong incorrect "
     "expired empty unset set not too very valid correct weak strong hidden redacted masked removed "
@@ -15,7 +15,7 @@ _NO_SECRETS = frozenset(
     "always only also now still already default optional disabled enabled needed provided "
     "supplied given default error mismatch here there same different required. case what where "
     "how why when one two something nothing sensitive confidential safe secure private public "
-    "unchanged compromised leaked exposed about between".split()
+    "unchanged compromised leaked exposed about between"
 )
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z_]*")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\??\.[A-Za-z_]\w*)+(?:\(.*)?")
@@ -31,7 +31,7 @@ _STREET = re.compile(
 _PLAIN_NAME = re.compile(r"[^\W\d_][\w .,'’-]{0,79}")
 
 
-_NO_NAMES = frozenset(
+_NO_NAMES = listed(
     "customer sir madam team all support user guest service friend friends colleague colleagues "
     "everyone there world agent assistant model desk sales account accounts data api system "
     "admin portal care success manager hiring product order invoice ticket request response "
@@ -42,7 +42,7 @@ _NO_NAMES = frozenset(
     "interface id session token name email phone relations experience gpt claude gemini llama "
     "google amazon microsoft openai anthropic apple python java linux windows mac android ios "
     "docker kubernetes server client database cluster region cloud tool function english german "
-    "french spanish italian dutch i you he she we they it is are was".split()
+    "french spanish italian dutch i you he she we they it is are was"
 )
 
 

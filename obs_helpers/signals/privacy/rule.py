@@ -62,12 +62,20 @@ def family(*recognisers: Recogniser, words: str = "", parts: str = "") -> Family
     return Family(recognisers, frozenset(words.split()), tuple(parts.split()))
 
 
+def listed(text: str, between: str | None = None) -> frozenset[str]:
+    """Return what stands `between` the spaces of `text`, or between something else."""
+    return frozenset(text.split(between))
+
+
+_LETTERS = re.compile(r"[^\W\d_]+")
 _NO_LETTERS = {code: " " for code in range(128) if not chr(code).isalpha()}
 
 
 def words_of(lower: str) -> set[str]:
     """Return the words of a text in lower case, letters only."""
-    return set(lower.translate(_NO_LETTERS).split())
+    if lower.isascii():
+        return set(lower.translate(_NO_LETTERS).split())
+    return set(_LETTERS.findall(lower))
 
 
 def has_any(text: str, parts: Iterable[str]) -> bool:

@@ -14,7 +14,7 @@ _PRIVATE_KEY = Rule(
         r"(?:-----END [A-Z ]{0,30}KEY(?: BLOCK)?-----|\Z)"
     ),
 )
-_JWT = Rule("JWT", re.compile(rf"(?<![\w])eyJ[\w-]{{5,4000}}(?:\.{{1,2}}[\w-]{{1,8000}}){{1,4}}"))
+_JWT = Rule("JWT", re.compile(r"(?<![\w])eyJ[\w-]{5,4000}(?:\.{1,2}[\w-]{1,8000}){1,4}"))
 
 _PREFIXES = {  # by the makers' own documentation
     "sk-": r"sk-(?:proj|svcacct|admin|ant|or|lf)?[\w-]{20,250}",
@@ -113,11 +113,15 @@ _IN_QUERY = Rule(
 )
 _USER_OPTION = Rule(
     "SECRET",
-    re.compile(r"\bcurl\b[^\n]{0,400}?\s(?:-u|--user)[ =]{0,2}[\"']?(?P<value>[^\s:\"']{1,64}:[^\s\"']{1,200})"),
+    re.compile(
+        r"\bcurl\b[^\n]{0,400}?\s(?:-u|--user)[ =]{0,2}[\"']?(?P<value>[^\s:\"']{1,64}:[^\s\"']{1,200})"
+    ),
 )
 
 _WORDS = " ".join(re.split(r"[-_.\d]", prefix)[0] for prefix in _PREFIXES)
-_MORE_WORDS = "rk dop doo dor dos shpca shppa shpss sntrys sntryu xoxa xoxb xoxe xoxo xoxp xoxr xoxs"
+_MORE_WORDS = (
+    "rk dop doo dor dos shpca shppa shpss sntrys sntryu xoxa xoxb xoxe xoxo xoxp xoxr xoxs"
+)
 
 SECRETS = (
     family(_PRIVATE_KEY, parts="-----begin"),

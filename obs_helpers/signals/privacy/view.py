@@ -10,7 +10,6 @@ import re
 import unicodedata
 from functools import lru_cache
 
-
 _LOOK_ALIKES = dict(
     zip(
         "асеԁһіјорԛѕԝхуАВЕКМНОРСТХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",  # noqa: RUF001 -- Cyrillic, then Greek
@@ -21,13 +20,13 @@ _LOOK_ALIKES = dict(
 _DASHES = dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d", "-")
 
 _DISGUISE = re.compile(
-    r"[^\x00-\x7f]"
+    r"\x1b\[[0-9;]{0,16}[a-zA-Z]|"
+    r"[^\x09\x0a\x0d\x20-\x7e]"
     r"|%40|%2[bB]|&commat;|&#x?[0-9a-fA-F]{2,4};|\\u00[2-7][0-9a-fA-F]"
-    r"|\x1b\[[0-9;]{0,16}[a-zA-Z]"
     r"|\*\*|</?(?:b|i|u|em|strong|span|code|mark|font|tt|a)(?:\s[^<>]{0,80})?>"
 )
 _ODD = re.compile(r"[^\x00-\x7f]")
-_SIGNS = re.compile(r"%[42]|&[#c]|\\u00|\x1b|\*\*|</")
+_SIGNS = re.compile(r"%[42]|&[#c]|\\u00|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\*\*|</")
 
 
 class View:
@@ -78,7 +77,7 @@ def _plain(disguise: str) -> str:
 
 
 def _plain_letter(letter: str) -> str:
-    if unicodedata.category(letter) in ("Cf", "Mn"):  # invisible, or on top of another letter
+    if unicodedata.category(letter) in ("Cc", "Cf", "Mn"):  # invisible, or on top of another letter
         return ""
     known = _LOOK_ALIKES.get(letter) or _DASHES.get(letter)
     if known:
