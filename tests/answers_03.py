@@ -722,7 +722,7 @@ WRONG: dict[int, list[tuple[str, str]]] = {
         ),
         (
             changed(ANSWER, ('f"execute_tool {name}"', "name")),
-            "The span of a `execute_tool` is named",
+            "The span with the operation `execute_tool` is named",
         ),
         (
             changed(
@@ -985,7 +985,7 @@ WRONG: dict[int, list[tuple[str, str]]] = {
             changed(
                 ERRORS, ('            span.set_attribute("error.type", type(error).__name__)\n', "")
             ),
-            "error.type missing: which type of error",
+            "error.type missing: without it",
         ),
         (
             changed(ERRORS, ("type(error).__name__", "str(error)")),
@@ -1235,7 +1235,7 @@ WRONG: dict[int, list[tuple[str, str]]] = {
         ),
         (
             "def flow(rows):\n    return sorted(rows, key=lambda row: row.start_s)",
-            "It gives pairs: a depth and a row",
+            "Each entry must be a pair",
         ),
         (
             "def flow(rows):\n"
@@ -1504,7 +1504,7 @@ WRONG: dict[int, list[tuple[str, str]]] = {
         ),
         (
             changed(PATH, ("is None and row.error]", "is None]")),
-            "an empty list is missing",
+            "Return an empty list then",
         ),
         (changed(PATH, ("    return path\n", "")), "error_path(rows) returned None"),
         (changed(PATH, ("return path", "return []")), "and the path is empty"),
@@ -1583,11 +1583,11 @@ WRONG: dict[int, list[tuple[str, str]]] = {
         ),
         (
             changed(TIMELINE, ('"time since the start (s)"', '"time"')),
-            "and in which unit, stays open",
+            "it does not name the unit",
         ),
         (
             changed(TIMELINE, (', ["  " * depth + row.name for depth, row in order]', "")),
-            "which span it is, nobody can see",
+            "the name of the span is missing",
         ),
         (changed(TIMELINE, ('"tab:orange"', '"tab:blue"')), "and they have the same colour"),
         (

@@ -86,6 +86,7 @@ def _direct(row: Row, rows: Mapping[str, Row]) -> list[Row]:
 # -- Step 7 ------------------------------------------------------------------------------
 Try = tuple[float, float, tuple[str, ...]]
 """When a try began and ended, and the spans that failed below it, one below the other."""
+_MENDED = "ConnectionError: refused"
 _FIRST, _AGAIN = (3.2, 7.0, ("POST /seats", "connect")), (7.1, 8.5, ("POST /seats",))
 _LONG, _SHORT = (3.2, 8.5, ("POST /seats", "connect")), (3.3, 6.0, ("POST /seats",))
 
@@ -117,19 +118,18 @@ def _passed_through(
     error_path: Callable[..., Any], draft: Draft, mended_try: Try, last_try: Try
 ) -> None:
     fatal = f"TimeoutError: number {draft.draw.randint(100, 999)}"
-    mended = "ConnectionError: refused"
-    root = _busy_run(draft, fatal, mended)
+    root = _busy_run(draft, fatal)
     early = _try(draft, root, fatal, mended_try)
     late = _try(draft, root, fatal, last_try)
     draft.add("write log", late[0], 7.2, 7.3)
-    draft.add("execute_tool send_mail", root, 8.6, 8.9, mended)
+    draft.add("execute_tool send_mail", root, 8.6, 8.9, _MENDED)
     for got, names in _paths(error_path, draft):
         expect(got, f"The run failed with {fatal!r}, and the path is empty.")
-        healed = [row.name for row in got if row.error == mended]
+        healed = [row.name for row in got if row.error == _MENDED]
         expect(
             not healed,
             f"The run failed with {fatal!r}. On the path is {listed(healed)}, with another error, "
-            f"{mended!r}: that one was mended.",
+            f"{_MENDED!r}: that one was mended.",
         )
         well = [row.name for row in got if row.error is None]
         expect(not well, f"On the path, and ended well: {listed(well)}.")
@@ -146,12 +146,12 @@ def _passed_through(
         _goes_down(got, [root, *late], names)
 
 
-def _busy_run(draft: Draft, fatal: str, mended: str) -> Row:
+def _busy_run(draft: Draft, fatal: str) -> Row:
     """Add a run that failed, with tools whose errors did not reach it; return the run."""
     root = draft.add("invoke_agent planner", None, 0, 9, fatal)
     tool = draft.add("execute_tool get_weather", root, 1, 3)
-    web = draft.add("GET /weather", tool, 1.1, 2 + draft.draw.uniform(0, 0.4), mended)
-    draft.add("read cache", web, 1.2, 1.9, mended)
+    web = draft.add("GET /weather", tool, 1.1, 2 + draft.draw.uniform(0, 0.4), _MENDED)
+    draft.add("read cache", web, 1.2, 1.9, _MENDED)
     tool = draft.add("execute_tool find_flights", root, 3.1, 8.95)
     draft.add("GET /flights", tool, 3.2, 8.94, fatal)
     return root
@@ -192,7 +192,7 @@ def _began_in_the_run(error_path: Callable[..., Any], draft: Draft) -> None:
 
 def _ended_well(error_path: Callable[..., Any], draft: Draft) -> None:
     root = draft.add("invoke_agent planner", None, 0, 9)
-    draft.add("execute_tool get_weather", root, 1, 2, "ConnectionError: refused")
+    draft.add("execute_tool get_weather", root, 1, 2, _MENDED)
     draft.add("execute_tool get_weather", root, 2, 3)
     for got, names in _paths(error_path, draft):
-        expect(not got, f"The run ended well, and the path is {names}: an empty list is missing.")
+        expect(not got, f"The run ended well, and the path is {names}. Return an empty list then.")

@@ -123,7 +123,7 @@ def _failed(span: ReadableSpan, error: Exception) -> None:
     told = f"`{span.name}` failed with {error!r}, and its span says {_status(span)}"
     expect(span.status.status_code is StatusCode.ERROR, f"{told}: the status is no error.")
     said = attribute(span, c.ERROR_TYPE)
-    expect(said is not None, f"{told}: which type of error, one can not group by.")
+    expect(said is not None, f"{told}: without it, nobody can count errors by type.")
     expect(
         str(said).rpartition(".")[2] == wanted,
         f"{told}: `{c.ERROR_TYPE}` is the *name of the class*, so that equal errors are equal.",

@@ -56,15 +56,14 @@ def _picture(timeline: Callable[..., Any], order: list[Row], rows: list[Row]) ->
     _in_sight(pairs, ax)
     expect(
         _SECONDS.search(ax.get_xlabel()),
-        f"The label of the x axis is {ax.get_xlabel()!r}: what is counted there, and in which "
-        "unit, stays open.",
+        f"The label of the x axis is {ax.get_xlabel()!r}: it does not name the unit of time.",
     )
     words = {row.span_id: _words(bar, ax) for row, bar in pairs}
     for row, _ in pairs:
         expect(
             row.name in words[row.span_id],
-            f"In the row of `{row.name}` there are the words {words[row.span_id]!r}: which span "
-            "it is, nobody can see.",
+            f"In the row of `{row.name}` there are the words {words[row.span_id]!r}: the name "
+            "of the span is missing.",
         )
     _kinds(pairs)
     _errors(pairs, words)

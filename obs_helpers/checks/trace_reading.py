@@ -32,7 +32,7 @@ class Draft:
     def add(
         self, name: str, parent: Row | None, start_s: float, end_s: float, error: str | None = None
     ) -> Row:
-        """Add a span; times are seconds since the trace began. No id helps to sort by time."""
+        """Add a span; times are seconds since the trace began. Later spans have smaller ids."""
         first = name.split()[0]
         row = Row(
             span_id=f"{0xFF - len(self.rows):02x}{self.draw.getrandbits(56):014x}",
@@ -127,7 +127,7 @@ def _flow(flow: Callable[..., Any], rows: list[Row], where: str) -> list[Placed]
     try:
         return [(int(depth), Row(*row)) for depth, row in got]
     except (TypeError, ValueError):
-        msg = f"{where}flow(rows) returned {short(got)}. It gives pairs: a depth and a row."
+        msg = f"{where}flow(rows) returned {short(got)}. Each entry must be a pair, (depth, row)."
         raise Wrong(msg) from None
 
 

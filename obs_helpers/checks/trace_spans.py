@@ -241,8 +241,8 @@ def _named(spans: Sequence[ReadableSpan], wants: Sequence[str]) -> None:
         operation = str(attribute(span, c.OPERATION))
         expect(
             span.name == f"{operation} {about.get(operation) or attribute(span, c.TOOL_NAME)}",
-            f"The span of a `{operation}` is named `{span.name}`. A name is the operation, a "
-            "space, and what it is about: the agent, the model or the tool, by its name.",
+            f"The span with the operation `{operation}` is named `{span.name}`. A name is the "
+            "operation, a space, and what it is about: the agent, the model or the tool.",
         )
 
 
