@@ -93,6 +93,43 @@ def answer(tracer, question, model, tools):
 
     return call("trip-planner", INVOKE_AGENT, steps())
 """
+LOOP = """
+async def answer(tracer, question, model, tools):
+    async def use(name):
+        with tracer.start_as_current_span(f"execute_tool {name}") as span:
+            span.set_attribute(OPERATION, EXECUTE_TOOL)
+            span.set_attribute(TOOL_NAME, name)
+            return await tools[name](question)
+
+    run = {OPERATION: INVOKE_AGENT}
+    with tracer.start_as_current_span("invoke_agent trip-planner", attributes=run):
+        found = []
+        while True:
+            with tracer.start_as_current_span("chat planner-1", attributes={OPERATION: CHAT}):
+                reply = await model(question, found)
+            if not reply.wants:
+                return reply.text
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(use(name)) for name in reply.wants]
+            found = [task.result() for task in tasks]
+"""
+AS_THEY_COME = """
+async def answer(tracer, question, model, tools):
+    @tracer.start_as_current_span("chat planner-1", attributes={OPERATION: CHAT})
+    async def ask(found):
+        return await model(question, found)
+
+    async def use(name):
+        about = {OPERATION: EXECUTE_TOOL, TOOL_NAME: name}
+        with tracer.start_as_current_span(f"execute_tool {name}", attributes=about):
+            return name, await tools[name](question)
+
+    run = {OPERATION: INVOKE_AGENT}
+    with tracer.start_as_current_span("invoke_agent trip-planner", attributes=run):
+        reply = await ask(())
+        done = dict([await first for first in asyncio.as_completed(map(use, reply.wants))])
+        return (await ask([done[name] for name in reply.wants])).text
+"""
 ONE_AFTER_THE_OTHER = (
     "await asyncio.gather(*(use(name) for name in reply.wants))",
     "[await use(name) for name in reply.wants]",
@@ -144,6 +181,29 @@ def call_service(tracer, city, service):
 async def serve(tracer, headers, city):
     span = tracer.start_span("GET /weather", context=w3c.extract(headers), kind=SpanKind.SERVER)
     with trace.use_span(span, end_on_exit=True):
+        return look_up(tracer, city)
+"""
+BY_PARTS = """
+from opentelemetry import trace
+from opentelemetry.context import Context
+
+def call_service(tracer, city, service):
+    @tracer.start_as_current_span("GET /weather", kind=SpanKind.CLIENT)
+    def ask():
+        headers = {"accept": "text/plain"}
+        propagate.inject(headers)
+        return service(headers=headers, city=city)
+
+    return ask()
+
+def serve(tracer, headers, city):
+    caller = Context()
+    if "traceparent" in headers:
+        _, trace_id, span_id, flags = headers["traceparent"].split("-")
+        flags = trace.TraceFlags(int(flags, 16))
+        ids = trace.SpanContext(int(trace_id, 16), int(span_id, 16), True, flags)
+        caller = trace.set_span_in_context(trace.NonRecordingSpan(ids), caller)
+    with tracer.start_as_current_span("GET /weather", caller, SpanKind.SERVER):
         return look_up(tracer, city)
 """
 
@@ -228,6 +288,37 @@ def first_answer(tracer, sources, city):
 
     with step(tracer, "all sources"):
         return ask(list(sources))
+"""
+BY_TOKEN = """
+from opentelemetry import context, trace
+
+class step:
+    def __init__(self, tracer, name):
+        self.span = tracer.start_span(name)
+
+    def __enter__(self):
+        self.token = context.attach(trace.set_span_in_context(self.span))
+
+    def __exit__(self, kind, error, where):
+        if error is not None:
+            self.span.record_exception(error)
+            self.span.set_status(trace.StatusCode.ERROR)
+            self.span.set_attribute("error.type", kind.__name__)
+        context.detach(self.token)
+        self.span.end()
+
+def first_answer(tracer, sources, city):
+    with step(tracer, "any source"):
+        for name, source in sources.items():
+            try:
+                with step(tracer, name):
+                    found = source(city)
+                break
+            except Exception as error:
+                last = error
+        else:
+            raise last
+    return found
 """
 
 # -- Step 4: request flow ------------------------------------------------------------------
@@ -351,11 +442,34 @@ def self_times(rows):
         merged = []
         for start, end in sorted(below[span.span_id]):
             end = min(end, span.end_s)
+            if start >= end:
+                continue
             if merged and start <= merged[-1][1]:
                 merged[-1][1] = max(end, merged[-1][1])
             else:
                 merged.append([start, end])
         times[span.span_id] = (span.end_s - span.start_s) - sum(b - a for a, b in merged)
+    return times
+"""
+ROUNDED = changed(
+    SELF,
+    (
+        "= span.end_s - span.start_s - covered_s",
+        "= round(span.end_s - span.start_s - covered_s, 2)",
+    ),
+)
+GRID = """
+import numpy as np
+
+def self_times(rows):
+    times = {}
+    for span in rows:
+        moments = np.linspace(span.start_s, span.end_s, 20_001)
+        alone = np.ones(len(moments), bool)
+        for row in rows:
+            if row.parent_id == span.span_id:
+                alone &= (moments < row.start_s) | (moments > row.end_s)
+        times[span.span_id] = np.float32(alone.mean() * (span.end_s - span.start_s))
     return times
 """
 
@@ -437,6 +551,36 @@ def error_path(rows):
         path.append(last[path[-1].span_id])
     return tuple(path)
 """
+FRAME = """
+def error_path(rows):
+    rows = list(pd.DataFrame(rows, dtype=object).itertuples(index=False))
+    here = next((row for row in rows if row.parent_id is None and row.error), None)
+    while here:
+        yield here
+        below = [r for r in rows if (r.parent_id, r.error) == (here.span_id, here.error)]
+        here = sorted(below, key=lambda row: row.end_s)[-1] if below else None
+"""
+LEAF = """
+def error_path(rows):
+    by_id = {row.span_id: row for row in rows}
+    root = next(row for row in rows if row.parent_id is None)
+    same = [row for row in rows if root.error and row.error == root.error]
+    leaves = [row for row in same if not any(r.parent_id == row.span_id for r in same)]
+    path = [max(leaves, key=lambda row: row.end_s)] if leaves else []
+    while path and path[0] != root:
+        path.insert(0, by_id[path[0].parent_id])
+    return path
+"""
+DEPTH = """
+def error_path(rows):
+    def below(row):
+        children = sorted((r for r in rows if r.parent_id == row.span_id), key=lambda r: -r.end_s)
+        paths = [below(child) for child in children if child.error == row.error]
+        return [row, *(max(paths, key=len) if paths else [])]
+
+    root = next(row for row in rows if row.parent_id is None)
+    return below(root) if root.error else []
+"""
 
 # -- Step 8: a timeline --------------------------------------------------------------------
 TIMELINE = """
@@ -499,6 +643,36 @@ def timeline(rows, ax):
     ax.set_ylim(len(flat), -1)
     ax.set_xlabel("seconds since the start")
 """
+OVERLAY = """
+def timeline(rows, ax):
+    zero = min(row.start_s for row in rows)
+    colors = {INVOKE_AGENT: "k", CHAT: "b", EXECUTE_TOOL: "orange", "": "g"}
+    for y, (depth, row) in enumerate(exercise.best("flow")(rows)):
+        place = {"y": -y, "width": row.end_s - row.start_s, "left": row.start_s - zero}
+        ax.barh(**place, color=colors[row.operation])
+        if row.error:
+            ax.barh(**place, fill=False, hatch="xx", edgecolor="red")
+        ax.text(0, -y, row.name, ha="right")
+    ax.set_yticks([])
+    ax.set_xlabel("seconds")
+"""
+COLLECTION = """
+from matplotlib.collections import PatchCollection
+from matplotlib.patches import Rectangle
+
+def timeline(rows, ax):
+    order = [row for _, row in exercise.best("flow")(rows)]
+    zero = min(row.start_s for row in rows)
+    colors = {INVOKE_AGENT: "k", CHAT: "b", EXECUTE_TOOL: "orange", "": "g"}
+    boxes = [Rectangle((r.start_s - zero, n), r.end_s - r.start_s, 1) for n, r in enumerate(order)]
+    ax.add_collection(PatchCollection(boxes, facecolors=[colors[r.operation] for r in order]))
+    ax.autoscale()
+    ax.set_yticks(
+        [n + 0.5 for n in range(len(order))], [r.name + " (failed)" * bool(r.error) for r in order]
+    )
+    ax.invert_yaxis()
+    ax.set_xlabel("seconds")
+"""
 
 RIGHT: dict[int, list[str]] = {
     1: [
@@ -506,14 +680,16 @@ RIGHT: dict[int, list[str]] = {
         BY_HAND,
         TASKS,
         SYNC,
+        LOOP,
+        AS_THEY_COME,
     ],
-    2: [SERVICES, ATTACHED, W3C],
-    3: [ERRORS, STATUS, RECURSIVE],
+    2: [SERVICES, ATTACHED, W3C, BY_PARTS],
+    3: [ERRORS, STATUS, RECURSIVE, BY_TOKEN],
     4: [FLOW, CUT, GENERATED],
-    5: [SELF, SWEEP, WITH_PANDAS, MERGED],
+    5: [SELF, SWEEP, WITH_PANDAS, MERGED, ROUNDED, GRID],
     6: [WAITED, LATEST, REDUCED],
-    7: [PATH, DOWN, UP],
-    8: [TIMELINE, PATCHES, BROKEN_BARS, LINES],
+    7: [PATH, DOWN, UP, FRAME],
+    8: [TIMELINE, PATCHES, BROKEN_BARS, LINES, OVERLAY, COLLECTION],
 }
 
 WRONG: dict[int, list[tuple[str, str]]] = {
@@ -525,14 +701,20 @@ WRONG: dict[int, list[tuple[str, str]]] = {
             "    return (await model(question, found)).text",
             "No span arrived. Make the spans with the tracer",
         ),
-        (changed(ANSWER, ("start_as_current_span(", "start_span(")), "Without a parent: "),
+        (
+            changed(ANSWER, ("start_as_current_span(", "start_span(")),
+            "`chat planner-1` has no parent",
+        ),
         (changed(ANSWER, ONE_AFTER_THE_OTHER), "start them together"),
         (changed(ANSWER, ("return last.text", "last.text")), "returned None, and the model said"),
         (changed(ANSWER, ("return last.text", "return last")), "returned Reply("),
-        (changed(ANSWER, (", TOOL_NAME: name", "")), "no `gen_ai.tool.name`"),
+        (
+            changed(ANSWER, (", TOOL_NAME: name", "")),
+            "As `gen_ai.tool.name`, the tools' spans say `None`",
+        ),
         (
             changed(ANSWER, (", attributes={OPERATION: CHAT}", "")),
-            "`chat planner-1` has the attributes {}: `gen_ai.operation.name` is missing",
+            "`gen_ai.operation.name` = None, which is none of",
         ),
         (
             changed(ANSWER, ("{OPERATION: EXECUTE_TOOL", '{OPERATION: "tool"')),
@@ -540,7 +722,7 @@ WRONG: dict[int, list[tuple[str, str]]] = {
         ),
         (
             changed(ANSWER, ('f"execute_tool {name}"', "name")),
-            "The span of a `execute_tool` is named",
+            "The span with the operation `execute_tool` is named",
         ),
         (
             changed(
@@ -550,7 +732,7 @@ WRONG: dict[int, list[tuple[str, str]]] = {
                     "work = tools[name](question)\n        return await work",
                 ),
             ),
-            "its span 0.0 s. A span must be open while you await the tool",
+            " s. Spans for it lasted 0.0 s. A span must be open",
         ),
         (
             changed(
@@ -567,7 +749,7 @@ WRONG: dict[int, list[tuple[str, str]]] = {
         ),
         (
             changed(ANSWER, ("last = await ask(found)", "last = await model(question, found)")),
-            "There was two model calls, and 1 of your spans say `chat`",
+            "Number of your spans that say `chat`: 1",
         ),
         (
             changed(ANSWER, ("last = await ask(found)", "last = await ask(found[:1])")),
@@ -585,13 +767,64 @@ WRONG: dict[int, list[tuple[str, str]]] = {
                     "use(reply.wants[0]) for name in reply.wants",
                 ),
             ),
-            "The model was given",
+            "was given ['",
         ),
         (
             changed(ANSWER, ("TOOL_NAME: name", 'TOOL_NAME: "tool"')),
-            "These tools were called: ",
+            "spans say `tool`, `tool`, `tool`",
         ),
         (changed(ANSWER, ("for name in reply.wants", "for name in reply")), "raised KeyError: "),
+        (
+            changed(
+                ANSWER,
+                (
+                    "await asyncio.gather(*(use(name) for name in reply.wants))",
+                    "[await one for one in asyncio.as_completed(map(use, reply.wants))]",
+                ),
+            ),
+            "what these tools found, in the order",
+        ),
+        (
+            changed(ANSWER, ("for name in reply.wants", "for name in tools")),
+            "The model wanted `",
+        ),
+        (
+            changed(
+                ANSWER,
+                (
+                    "            return await model(question, found)",
+                    "            reply = model(question, found)\n        return await reply",
+                ),
+            ),
+            "A call of `planner-1` took 0.5 s. Spans for it lasted 0.0 s, 0.0 s",
+        ),
+        (
+            changed(
+                BY_HAND,
+                ("    run.end()\n", ""),
+                ("in_context(run)\n", "in_context(run)\n    run.end()\n"),
+            ),
+            "`invoke_agent trip-planner` lasted 0.0 s",
+        ),
+        (changed(ANSWER, ("chat planner-1", "chat model")), "is named `chat model`"),
+        (
+            changed(
+                ANSWER,
+                ("        last = ", "        await model(question, found)\n        last = "),
+            ),
+            "made these calls: {'planner-1': 3",
+        ),
+        (
+            changed(
+                ANSWER,
+                (
+                    "            return await tools[name](question)",
+                    "            await tools[name](question)\n"
+                    "        return await tools[name](question)",
+                ),
+            ),
+            "and runs each tool that it wants once",
+        ),
     ],
     2: [
         (
@@ -608,7 +841,7 @@ WRONG: dict[int, list[tuple[str, str]]] = {
         ),
         (
             changed(SERVICES, (", context=caller", "")),
-            "began a trace of its own, although the headers were",
+            "and `GET /weather` has no parent. What they say must reach the span",
         ),
         (changed(SERVICES, (", kind=SpanKind.CLIENT", "")), "It calls another service"),
         (changed(SERVICES, (", kind=SpanKind.SERVER", "")), "It answers a caller"),
@@ -617,7 +850,7 @@ WRONG: dict[int, list[tuple[str, str]]] = {
                 ATTACHED,
                 ("    finally:\n        context.detach(token)", "    finally:\n        pass"),
             ),
-            "the caller's span was still current",
+            "After `serve` had returned, another span was current",
         ),
         (
             changed(
@@ -651,12 +884,12 @@ WRONG: dict[int, list[tuple[str, str]]] = {
             "    headers = {}\n"
             "    propagate.inject(headers)\n"
             "    return service(headers, city)\n" + SERVICES[SERVICES.index("def serve") :],
-            "The call has no span of its own",
+            "One call has one span of its own. Yours, below the run: none",
         ),
         (
             SERVICES[: SERVICES.index("def serve")]
             + "def serve(tracer, headers, city):\n    return look_up(tracer, city)",
-            "Only `look up forecast` arrived",
+            "one of `look_up`. Spans: `look up forecast`.",
         ),
         (
             changed(
@@ -670,16 +903,89 @@ WRONG: dict[int, list[tuple[str, str]]] = {
         ),
         (
             changed(W3C, ("{ids.trace_id:032x}", "{0:031x}1")),
-            "it names none of your spans",
+            "00000001-",
         ),
         (SERVICES[: SERVICES.index("def serve")], "Still to write: `serve`"),
+        (
+            changed(
+                SERVICES,
+                ("        return service(headers, city)", "    return service(headers, city)"),
+            ),
+            "`GET /weather` had ended when the service was called",
+        ),
+        (
+            changed(
+                W3C,
+                (
+                    "    with trace.use_span(span, end_on_exit=True):",
+                    "    span.end()\n    with trace.use_span(span):",
+                ),
+            ),
+            "or went on when that had ended",
+        ),
+        (
+            changed(SERVICES, ('"GET /weather", kind', '"call", kind')),
+            "The span that calls another service is named `call`",
+        ),
+        (
+            changed(SERVICES, ('"GET /weather", context', '"serve", context')),
+            "The span that answers a caller is named `serve`",
+        ),
+        (changed(W3C, ("-01", "-")), "read as the W3C says"),
+        (
+            changed(SERVICES, ("kind=SpanKind.CLIENT", "propagate.extract({}), SpanKind.CLIENT")),
+            "does not hang under the span that was current",
+        ),
+        (
+            changed(
+                ATTACHED,
+                (
+                    "    answer = service",
+                    "    context.attach(trace.set_span_in_context(span))\n    answer = service",
+                ),
+            ),
+            "After `call_service` had returned, another span was current",
+        ),
+        (
+            changed(
+                SERVICES,
+                (
+                    "return look_up(tracer, city)",
+                    "return look_up(tracer, city) and look_up(tracer, city)",
+                ),
+            ),
+            "Spans: `GET /weather`, `look up forecast`, `look up forecast`",
+        ),
+        (
+            changed(
+                SERVICES,
+                (
+                    "        return service",
+                    "        service(headers, city)\n        return service",
+                ),
+            ),
+            "Ask it once",
+        ),
+        (
+            changed(
+                SERVICES,
+                (
+                    "        propagate.inject(headers)\n",
+                    "        with tracer.start_as_current_span(\n"
+                    "            'GET /weather', kind=SpanKind.CLIENT\n"
+                    "        ):\n"
+                    "            propagate.inject(headers)\n",
+                ),
+            ),
+            "Yours, below the run: `GET /weather`, `GET /weather`",
+        ),
     ],
     3: [
         (
             changed(
                 ERRORS, ('            span.set_attribute("error.type", type(error).__name__)\n', "")
             ),
-            "error.type missing: which type of error",
+            "error.type missing: without it",
         ),
         (
             changed(ERRORS, ("type(error).__name__", "str(error)")),
@@ -732,15 +1038,15 @@ WRONG: dict[int, list[tuple[str, str]]] = {
                     "failure = error\n                whole.set_attribute('error.type', 'some')",
                 ),
             ),
-            "In the end there was an answer, and `all` says UNSET",
+            "An error that was handled belongs to the span of the try alone",
         ),
         (
             changed(ERRORS, ("        raise failure", "        return None")),
-            "All sources failed, and first_answer returned None",
+            "last source raised",
         ),
         (
             changed(ERRORS, ("failure = error", "failure = failure or error")),
-            "The last source raised",
+            "whoever waits for its type would miss it",
         ),
         (
             changed(ERRORS, ('    with step(tracer, "first answer"):', "    if True:")),
@@ -748,7 +1054,7 @@ WRONG: dict[int, list[tuple[str, str]]] = {
         ),
         (
             changed(ERRORS, ("with step(tracer, name):", 'with step(tracer, "source"):')),
-            "Each try has a span with its source's name",
+            "there are the spans `source`, `source`, `source`",
         ),
         (
             changed(
@@ -764,7 +1070,7 @@ WRONG: dict[int, list[tuple[str, str]]] = {
         ),
         (
             changed(ERRORS, ("@contextmanager\n", "")),
-            "which `with` cannot use. Is `@contextmanager` still there?",
+            "does not support the context manager protocol",
         ),
         (
             changed(ERRORS, ("span.set_attribute(", "spam.set_attribute(")),
@@ -792,7 +1098,90 @@ WRONG: dict[int, list[tuple[str, str]]] = {
                     "        finally:\n            pass\n",
                 ),
             ),
-            "One try is no part of another",
+            "no try is a part of another",
+        ),
+        (
+            changed(
+                ERRORS,
+                (
+                    "            except Exception as error:\n                failure",
+                    "            except BaseException as error:\n                failure",
+                ),
+            ),
+            "A cancelled task has to end",
+        ),
+        (
+            changed(
+                ERRORS,
+                (
+                    "return source(city)",
+                    "found = source(city)\n                if found:\n"
+                    "                    return found",
+                ),
+            ),
+            "An empty text is an answer, too",
+        ),
+        (
+            changed(
+                BY_TOKEN,
+                ("        self.token = context.attach(", "        ("),
+                ("        context.detach(self.token)\n", ""),
+                (
+                    'step(tracer, "any source"):',
+                    "tracer.start_as_current_span('any source') as whole:",
+                ),
+                (
+                    "            raise last",
+                    "            whole.set_attribute('error.type', type(last).__name__)\n"
+                    "            raise last",
+                ),
+            ),
+            "A span that the block made does not hang under",
+        ),
+        (
+            changed(
+                BY_TOKEN[: BY_TOKEN.index("def first_answer")],
+                ("context.detach(self.token)", "error is None and context.detach(self.token)"),
+            )
+            + changed(ERRORS, ("step(", "sound_step(")),
+            "is still current after its block",
+        ),
+        (
+            changed(
+                ERRORS,
+                (
+                    "                with step(tracer, name):\n"
+                    "                    return source(city)\n"
+                    "            except Exception as error:\n"
+                    "                failure = error\n",
+                    "                found = source(city)\n"
+                    "            except Exception as error:\n"
+                    "                failure = error\n"
+                    "                try:\n"
+                    "                    with step(tracer, name):\n"
+                    "                        raise error\n"
+                    "                except Exception:\n"
+                    "                    continue\n"
+                    "            with step(tracer, name):\n"
+                    "                return found\n",
+                ),
+            ),
+            "was not open while its source was asked",
+        ),
+        (
+            changed(ERRORS, ("return source(city)", "return source(city) and source(city)")),
+            "Ask it once",
+        ),
+        (
+            changed(
+                ERRORS,
+                (
+                    "            except Exception as error:\n                failure",
+                    "            except (OSError, ValueError, LookupError) as error:\n"
+                    "                failure",
+                ),
+            ),
+            "Go on with the next source",
         ),
     ],
     4: [
@@ -813,7 +1202,7 @@ WRONG: dict[int, list[tuple[str, str]]] = {
                 ("row.parent_id if row.parent_id in unique else None", "row.parent_id"),
                 (", *unique.values()]", "]"),
             ),
-            "The row of one parent never arrived: ",
+            "never arrived, and its children are roots: ",
         ),
         (
             changed(FLOW, (", *unique.values()]", "]")),
@@ -826,7 +1215,7 @@ WRONG: dict[int, list[tuple[str, str]]] = {
                 (", *unique.values()]", "]"),
                 ("unique.values(), key", "rows, key"),
             ),
-            "Two rows arrived twice: these spans are there more than once",
+            "arrived twice: flow gives these spans more than once",
         ),
         (
             changed(FLOW, ("visit(row, 0)", "visit(row, 1)")),
@@ -834,8 +1223,19 @@ WRONG: dict[int, list[tuple[str, str]]] = {
         ),
         (changed(FLOW, ("depth + 1", "depth")), "has depth 0, its parent has 0"),
         (
+            changed(
+                FLOW,
+                ("row.parent_id if row.parent_id in unique else None", "row.parent_id"),
+                (
+                    "[*below[None],",
+                    "[*below[None], *(r for r in rows if r.parent_id not in unique),",
+                ),
+            ),
+            "and its children are roots: `GET /page/",
+        ),
+        (
             "def flow(rows):\n    return sorted(rows, key=lambda row: row.start_s)",
-            "It gives pairs: a depth and a row",
+            "Each entry must be a pair",
         ),
         (
             "def flow(rows):\n"
@@ -908,7 +1308,7 @@ WRONG: dict[int, list[tuple[str, str]]] = {
         ),
         (
             changed(SELF, ("times[span.span_id]", "times[span.name]")),
-            "which is no span id. Two spans may share a name",
+            "which is not the `span_id` of a span",
         ),
         (changed(SELF, ("    return times", "")), "self_times(rows) returned None"),
         (
@@ -917,11 +1317,19 @@ WRONG: dict[int, list[tuple[str, str]]] = {
         ),
         (
             changed(SELF, ("        times[span", "        if children: times[span")),
-            "every span has one, if only 0",
+            "each span has one, if only 0",
         ),
         (
             changed(SELF, ("    return times", "    return {k: str(t) for k, t in times.items()}")),
             "no number",
+        ),
+        (
+            changed(MERGED, ("            if start >= end:\n                continue\n", "")),
+            "A child began when it had ended",
+        ),
+        (
+            changed(ROUNDED, ("covered_s, 2)", "covered_s, 1)")),
+            "was it rounded? Keep at least two decimals",
         ),
     ],
     6: [
@@ -951,7 +1359,7 @@ WRONG: dict[int, list[tuple[str, str]]] = {
         ),
         (
             changed(WAITED, (" if row.operation == EXECUTE_TOOL", "")),
-            "has an entry, and is no tool call",
+            "which is not the `span_id` of a tool call",
         ),
         (
             changed(
@@ -959,7 +1367,7 @@ WRONG: dict[int, list[tuple[str, str]]] = {
                 ("late.span_id: {", "late.name: {"),
                 ("            early.span_id\n", "            early.name\n"),
             ),
-            "a name cannot tell its calls apart",
+            "A key is 'execute_tool ",
         ),
         (
             changed(WAITED, ("            early.span_id\n", "            early.name\n")),
@@ -978,7 +1386,7 @@ WRONG: dict[int, list[tuple[str, str]]] = {
         ),
         (
             changed(LATEST, ("waits[row.span_id] = [", "if done: waits[row.span_id] = [")),
-            "One that waited for none has an empty set",
+            "each tool call has one, if only an empty set",
         ),
         (
             changed(
@@ -992,6 +1400,28 @@ WRONG: dict[int, list[tuple[str, str]]] = {
         ),
         (changed(LATEST, ("    return waits", "")), "waited_for(rows) returned None"),
         (
+            changed(WAITED, ("one.end_s <= other.start_s", "one.end_s < other.start_s")),
+            "Ended at the same moment counts as ended",
+        ),
+        (
+            changed(
+                WAITED,
+                (
+                    "before(early, row) and before(row, late)",
+                    "early.end_s < row.start_s and row.end_s < late.start_s",
+                ),
+            ),
+            "ran between them. Leave out what follows",
+        ),
+        (
+            changed(
+                LATEST,
+                ("        latest = done[-1].start_s if done else 0\n", ""),
+                ("done if other.end_s > latest", "done[-2:]"),
+            ),
+            "waited for `execute_tool ",
+        ),
+        (
             "def waited_for(rows):\n"
             "    return [r.span_id for r in rows if r.operation == EXECUTE_TOOL]",
             "waited_for(rows) returned [",
@@ -1001,21 +1431,61 @@ WRONG: dict[int, list[tuple[str, str]]] = {
         (
             "def error_path(rows):\n"
             "    return [row for row in sorted(rows, key=lambda r: r.start_s) if row.error]",
-            "The first was mended",
+            "that one was mended",
         ),
         (
             "def error_path(rows):\n"
             "    root = next(row for row in rows if row.parent_id is None)\n"
             "    rows = sorted(rows, key=lambda row: row.start_s)\n"
             "    return [row for row in rows if root.error and row.error == root.error]",
-            "The run went on after the first",
+            "One of them decides",
         ),
         (
             changed(PATH, ("max(failed", "min(failed")),
-            "The path goes through the first try of",
+            "the path goes through the try from 3.2 to 7.0 s",
         ),
         (
-            changed(PATH, (" and r.error == here.error]", " and r.error]")),
+            changed(PATH, ("max(failed, key=lambda row: row.end_s)", "failed[0]")),
+            "the path goes through the try from 3.",
+        ),
+        (
+            changed(PATH, ("max(failed, key=lambda row: row.end_s)", "failed[-1]")),
+            "the path goes through the try from ",
+        ),
+        (
+            changed(PATH, ("lambda row: row.end_s", "lambda row: row.start_s")),
+            "The other one, from 3.2 to 8.5 s, ended last: it decides",
+        ),
+        (
+            changed(PATH, ("lambda row: row.end_s", "lambda row: row.end_s - row.start_s")),
+            "The other one, from 7.1 to 8.5 s, ended last: it decides",
+        ),
+        (LEAF, "On the path, and ended well: `execute_tool find_flights`"),
+        (DEPTH, "`execute_tool book_seat` was tried twice, and the path goes through"),
+        (
+            changed(DEPTH, ("max(paths", "min(paths")),
+            "through the try from 3.3 to 6.0 s",
+        ),
+        (
+            changed(
+                PATH,
+                (
+                    "and r.error == here.error]",
+                    "and r.error]\n        failed = [r for r in failed if r.error == here.error "
+                    "and r.end_s == max(each.end_s for each in failed)]",
+                ),
+            ),
+            "The path is invoke_agent planner. Each is the parent of the next",
+        ),
+        (
+            changed(PATH, ("return path", "return [row.span_id for row in path]")),
+            "Return a list of the rows themselves",
+        ),
+        (
+            changed(
+                PATH,
+                ("r.error == here.error", "str(r.error)[:9] == here.error[:9]"),
+            ),
             "an error that passes through keeps its text",
         ),
         (
@@ -1026,15 +1496,15 @@ WRONG: dict[int, list[tuple[str, str]]] = {
         (changed(PATH, ("return path", "return path[:2]")), "Each is the parent of the next"),
         (
             changed(PATH, ("return path", "return path[-1] if path else None")),
-            "the whole path is missing",
+            "returned Row(",
         ),
         (
             changed(PATH, ("return path", "return [row.name for row in path]")),
-            "a list of rows is missing",
+            "returned ['invoke_agent planner'",
         ),
         (
             changed(PATH, ("is None and row.error]", "is None]")),
-            "The run ended well, a first try within it did not",
+            "Return an empty list then",
         ),
         (changed(PATH, ("    return path\n", "")), "error_path(rows) returned None"),
         (changed(PATH, ("return path", "return []")), "and the path is empty"),
@@ -1046,7 +1516,7 @@ WRONG: dict[int, list[tuple[str, str]]] = {
                     "r.parent_id == here.span_id",
                 ),
             ),
-            "is on the path, and ended well",
+            "On the path, and ended well: ",
         ),
     ],
     8: [
@@ -1093,7 +1563,7 @@ WRONG: dict[int, list[tuple[str, str]]] = {
         ),
         (
             changed(TIMELINE, (', hatch="//" if row.error else None', "")),
-            "a hatch, or a word, tells all of us",
+            "Without a mark, or marked by colour alone: `invoke_agent planner`, `",
         ),
         (
             changed(
@@ -1113,23 +1583,46 @@ WRONG: dict[int, list[tuple[str, str]]] = {
         ),
         (
             changed(TIMELINE, ('"time since the start (s)"', '"time"')),
-            "and in which unit, stays open",
+            "it does not name the unit",
         ),
         (
             changed(TIMELINE, (', ["  " * depth + row.name for depth, row in order]', "")),
-            "which span it is, nobody can see",
+            "the name of the span is missing",
         ),
-        (changed(TIMELINE, ('"tab:orange"', '"tab:blue"')), "their kinds cannot be told apart"),
+        (changed(TIMELINE, ('"tab:orange"', '"tab:blue"')), "and they have the same colour"),
         (
             changed(
                 TIMELINE, ("colors[row.operation]", '"red" if row.error else colors[row.operation]')
             ),
-            "one kind, one colour",
+            "and they have two colours",
         ),
         (
             changed(TIMELINE, ("in enumerate(order):", "in enumerate(order[1:]):")),
             "one bar for each span",
         ),
         (changed(TIMELINE, ("left=row.start_s", "lefty=row.start_s")), "AttributeError"),
+        (changed(TIMELINE, ("min(row.start_s for row in rows)", "rows[0].start_s")), "begins at -"),
+        (
+            changed(
+                TIMELINE,
+                (', hatch="//" if row.error else None', ', ec="red" if row.error else "black"'),
+                ("depth + row.name", "depth + row.name + row.span_id"),
+            ),
+            "A failed span needs a hatch, a sign or a word",
+        ),
+        (
+            changed(PATCHES, ("xlim=(0, longest), ylim=(-n, 1), ", "")),
+            "0.00 to 1.00 in height",
+        ),
+        (
+            changed(TIMELINE, ("    ax.set_xlabel(", "    ax.set_xlim(0, 3)\n    ax.set_xlabel(")),
+            "the axes show 0.00 to 3.00 from left to right",
+        ),
+        (
+            changed(
+                TIMELINE, ("            y, row.end_s", "            y, height=3, width=row.end_s")
+            ),
+            "or one over the other",
+        ),
     ],
 }

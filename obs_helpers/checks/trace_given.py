@@ -90,12 +90,9 @@ class TimedTracer(Tracer):
     @_agnosticcontextmanager
     def start_as_current_span(self, *args: Any, **kwargs: Any) -> Iterator[Span]:
         """Start a span and make it current; arguments as for every tracer."""
-        at_end = {"end_on_exit": kwargs.pop("end_on_exit", True)}
-        at_end |= {
-            name: kwargs[name]
-            for name in ("record_exception", "set_status_on_exception")
-            if name in kwargs
-        }
+        names = ("record_exception", "set_status_on_exception")
+        at_end = {name: kwargs[name] for name in names if name in kwargs}
+        at_end["end_on_exit"] = kwargs.pop("end_on_exit", True)
         with use_span(self.start_span(*args, **kwargs), **at_end) as span:
             yield span
 

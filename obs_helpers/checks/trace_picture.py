@@ -2,13 +2,12 @@
 
 import itertools
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection, PathCollection, PolyCollection
+from matplotlib.collections import LineCollection, PatchCollection, PathCollection, PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -31,35 +30,40 @@ Drawn = tuple[Any, Any, str | None]
 class Bar:
     """One bar, in the units of the axes; `top` counts from the top of the picture."""
 
-    def __init__(self, box: Any, top: float, color: Any, hatch: str | None) -> None:
+    def __init__(self, box: Any, top: float, color: Any) -> None:
         """Take the outline, the place and the looks."""
         self.start_s, self.end_s = float(box.x0), float(box.x1)
         self.low, self.high = sorted((float(box.y0), float(box.y1)))
-        self.top, self.color, self.hatch = top, color, hatch or ""
+        self.top, self.color, self.hatch = top, color, ""
 
 
 def check_timeline(timeline: Callable[..., Any]) -> None:
     """Step 8: bars to scale, each in its row below its parent's, kinds and errors marked."""
     draft = Draft(fresh())
     rows = _trace(draft)
+    for order in draft.orders():
+        _picture(timeline, order, rows)
+
+
+def _picture(timeline: Callable[..., Any], order: list[Row], rows: list[Row]) -> None:
     canvas = FigureCanvasAgg(Figure(figsize=(8, 5)))
     ax = canvas.figure.subplots()
-    _quietly(timeline, draft.shuffled(), ax)
+    _quietly(timeline, order, ax)
     ax.get_xlim(), ax.get_ylim()  # now the limits fit what was drawn
     bars = _bars(ax)
     pairs = _to_scale(bars, rows)
     _in_rows(pairs)
+    _in_sight(pairs, ax)
     expect(
         _SECONDS.search(ax.get_xlabel()),
-        f"The label of the x axis is {ax.get_xlabel()!r}: what is counted there, and in which "
-        "unit, stays open.",
+        f"The label of the x axis is {ax.get_xlabel()!r}: it does not name the unit of time.",
     )
     words = {row.span_id: _words(bar, ax) for row, bar in pairs}
     for row, _ in pairs:
         expect(
             row.name in words[row.span_id],
-            f"In the row of `{row.name}` there are the words {words[row.span_id]!r}: which span "
-            "it is, nobody can see.",
+            f"In the row of `{row.name}` there are the words {words[row.span_id]!r}: the name "
+            "of the span is missing.",
         )
     _kinds(pairs)
     _errors(pairs, words)
@@ -92,18 +96,22 @@ def _quietly(timeline: Callable[..., Any], rows: list[Row], ax: "Axes") -> None:
         more = set(plt.get_fignums()) - before
         for number in more:
             plt.close(number)
-    if more and not _bars(ax):
-        raise Wrong("You drew on a figure of your own: draw on `ax`, with `ax.barh` for example.")
+    own = more and not _bars(ax)
+    expect(not own, "You drew on a figure of your own: draw on `ax`, with `ax.barh` for example.")
 
 
 def _bars(ax: "Axes") -> list[Bar]:
-    """Return the bars, whichever way they were drawn: from top to bottom."""
-    bars = []
+    """Return the bars, whichever way they were drawn: from top to bottom.
+
+    What is drawn at the place of a bar, such as a hatch over its colour, belongs to that bar.
+    """
+    bars: dict[Any, Bar] = {}
     for box, color, hatch in (*_patches(ax), *_collections(ax), *_lines(ax)):
         if box.x1 > box.x0:  # one without length stands in a legend
             at = ax.transData.transform((0, (box.y0 + box.y1) / 2))
-            bars.append(Bar(box, -float(at[1]), to_rgb(color), hatch))
-    return sorted(bars, key=lambda bar: bar.top)
+            place = tuple(map(float, box.extents))
+            bars.setdefault(place, Bar(box, -float(at[1]), to_rgb(color))).hatch += hatch or ""
+    return sorted(bars.values(), key=lambda bar: bar.top)
 
 
 def _patches(ax: "Axes") -> Iterator[Drawn]:
@@ -115,9 +123,9 @@ def _patches(ax: "Axes") -> Iterator[Drawn]:
 
 
 def _collections(ax: "Axes") -> Iterator[Drawn]:
-    """What `broken_barh` and `hlines` make."""
+    """What `broken_barh`, `hlines` and `add_collection` make."""
     for each in ax.collections:
-        if isinstance(each, LineCollection | PolyCollection):
+        if isinstance(each, LineCollection | PolyCollection | PatchCollection):
             lines = isinstance(each, LineCollection)
             colors: Any = each.get_edgecolor() if lines else each.get_facecolor()
             for n, path in enumerate(each.get_paths()):
@@ -180,10 +188,11 @@ def _to_scale(bars: Sequence[Bar], rows: Sequence[Row]) -> list[tuple[Row, Bar]]
 def _in_rows(pairs: Sequence[tuple[Row, Bar]]) -> None:
     """Expect a row for each bar, and directly below each span what belongs to it."""
     for (upper, one), (lower, other) in itertools.pairwise(pairs):
+        overlap = min(one.high, other.high) - max(one.low, other.low)
         expect(
-            other.top - one.top > 1,
-            f"`{upper.name}` and `{lower.name}` are drawn in the same row. Names repeat; "
-            "positions do not.",
+            other.top - one.top > 1 and overlap < 0.01,
+            f"`{upper.name}` and `{lower.name}` are drawn in the same row, or one over the other. "
+            "Names repeat; positions do not.",
         )
     root = next(row for row, _ in pairs if row.parent_id is None)
     top = pairs[0][0]
@@ -208,6 +217,18 @@ def _in_rows(pairs: Sequence[tuple[Row, Bar]]) -> None:
         path.append(row)
 
 
+def _in_sight(pairs: Sequence[tuple[Row, Bar]], ax: "Axes") -> None:
+    (left, right), (low, high) = sorted(ax.get_xlim()), sorted(ax.get_ylim())
+    for row, bar in pairs:
+        expect(
+            left - 0.01 < bar.start_s
+            and bar.end_s < right + 0.01
+            and low < (bar.low + bar.high) / 2 < high,
+            f"The bar of `{row.name}` is not in sight, or only a part of it: the axes show "
+            f"{left:.2f} to {right:.2f} from left to right, and {low:.2f} to {high:.2f} in height.",
+        )
+
+
 def _words(bar: Bar, ax: "Axes") -> str:
     """Return what is written in a bar's row: labels of the axis, other text, markers."""
     low, high = bar.low, bar.high
@@ -224,23 +245,16 @@ def _words(bar: Bar, ax: "Axes") -> str:
 
 
 def _kinds(pairs: Sequence[tuple[Row, Bar]]) -> None:
-    colors: defaultdict[str, set[Any]] = defaultdict(set)
-    for row, bar in pairs:
-        colors[row.operation].add(bar.color)
-    seen: dict[Any, str] = {}
-    for operation, each in colors.items():
+    twos = list(itertools.combinations(pairs, 2))
+    twos.sort(key=lambda two: two[0][0].operation != two[1][0].operation)
+    for (row, bar), (other, another) in twos:
+        same = bar.color == another.color
         expect(
-            len(each) == 1,
-            f"The bars of `{operation or 'other spans'}` have {len(each)} colours: one kind, one "
-            "colour.",
+            same == (row.operation == other.operation),
+            f"`{row.name}` has the operation {row.operation!r}, `{other.name}` has "
+            f"{other.operation!r}, and they have {'the same colour' if same else 'two colours'}: "
+            "one operation, one colour.",
         )
-        color = next(iter(each))
-        expect(
-            color not in seen,
-            f"`{operation or 'other spans'}` and `{seen.get(color) or 'other spans'}` have the "
-            "same colour: their kinds cannot be told apart.",
-        )
-        seen[color] = operation
 
 
 def _errors(pairs: Sequence[tuple[Row, Bar]], words: dict[str, str]) -> None:
@@ -250,10 +264,13 @@ def _errors(pairs: Sequence[tuple[Row, Bar]], words: dict[str, str]) -> None:
         | set(_TIMES.sub(" ", words[row.span_id].replace(row.name, " ")).split())
         for row, bar in pairs
     }
+    failed = [row for row, _ in pairs if row.error]
     usual = set().union(*(marks[row.span_id] for row, _ in pairs if row.error is None), {""})
-    unmarked = [row.name for row, _ in pairs if row.error and not marks[row.span_id] - usual]
-    expect(
-        not unmarked,
-        f"{listed(unmarked)} failed, and but for colour looks like one that did not. Not "
-        "everybody sees colours: a hatch, or a word, tells all of us.",
-    )
+    # What only one of the failed spans has, its id for example, is no mark.
+    if not set.intersection(*(marks[row.span_id] for row in failed)) - usual:
+        names = [row.name for row in failed if not marks[row.span_id] - usual]
+        raise Wrong(
+            "Without a mark, or marked by colour alone: "
+            f"{listed(names or [row.name for row in failed])}. A failed span needs a hatch, a sign "
+            "or a word that the other spans do not have: not everybody sees colours."
+        )

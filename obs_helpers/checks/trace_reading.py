@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from obs_helpers import conventions as c
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 LIMIT_S = 1.0
 """Time for one call: the lists are short, and what takes longer never ends."""
-_SAME_S = 1e-5
+_SAME_S = 0.006
+"""Two decimals are enough."""
 Placed = tuple[int, Row]
 
 
@@ -28,17 +30,12 @@ class Draft:
         self.zero_s = 1_767_600_000.0 + draw.randint(0, 10_000_000)
 
     def add(
-        self,
-        name: str,
-        parent: Row | None,
-        start_s: float,
-        end_s: float,
-        error: str | None = None,
+        self, name: str, parent: Row | None, start_s: float, end_s: float, error: str | None = None
     ) -> Row:
-        """Add a span; times are seconds since the trace began."""
+        """Add a span; times are seconds since the trace began. Later spans have smaller ids."""
         first = name.split()[0]
         row = Row(
-            span_id=f"{self.draw.getrandbits(64):016x}",
+            span_id=f"{0xFF - len(self.rows):02x}{self.draw.getrandbits(56):014x}",
             parent_id=parent and parent.span_id,
             name=name,
             operation=first if first in (c.INVOKE_AGENT, c.CHAT, c.EXECUTE_TOOL) else "",
@@ -50,17 +47,29 @@ class Draft:
         self.rows.append(row)
         return row
 
-    def shuffled(self, rows: Iterable[Row] | None = None) -> list[Row]:
-        """Return the rows in an order that says nothing."""
+    def orders(self, rows: Iterable[Row] | None = None) -> tuple[list[Row], list[Row]]:
+        """Return the rows mixed, and that again from behind.
+
+        Whoever trusts the order of any two is wrong in one of both: never right by chance.
+        """
         mixed = list(self.rows if rows is None else rows)
         self.draw.shuffle(mixed)
-        return mixed
+        return mixed, mixed[::-1]
 
 
-def a_dict(name: str, got: Any) -> None:
-    """Expect that a function returned a dict."""
+def by_span(name: str, got: Any, wanted: Iterable[Row], what: str, empty: str) -> None:
+    """Expect a dict with an entry for each of the rows that are wanted, and no other."""
     expect(got is not None, f"{name}(rows) returned None: is there a `return`?")
     expect(isinstance(got, Mapping), f"{name}(rows) returned {short(got)}: a dict is missing.")
+    names = {row.span_id: row.name for row in wanted}
+    odd = [key for key in got if key not in names]
+    expect(
+        not odd,
+        f"A key is {short(odd[:1])[1:-1]}, which is not the `span_id` of a {what}. Two of them may "
+        "share a name, an id is one's alone.",
+    )
+    missing = [name for key, name in names.items() if key not in got]
+    expect(not missing, f"No entry for {listed(missing)}: each {what} has one, if only {empty}.")
 
 
 def short(value: Any) -> str:
@@ -74,16 +83,18 @@ def check_flow(flow: Callable[..., Any]) -> None:
     """Step 4: a tree from rows, however they arrive."""
     draft = Draft(fresh())
     rows = _tree(draft)
-    _a_tree(_flow(flow, draft.shuffled(), ""), rows, "")
-    twice = [*draft.shuffled(), rows[0], rows[4]]
-    where = "Two rows arrived twice: "
-    _a_tree(_flow(flow, twice, where), rows, where)
-    lost = [row for row in rows if row is not rows[1]]
-    where = "The row of one parent never arrived: "
-    _a_tree(_flow(flow, draft.shuffled(lost), where), lost, where)
-    broken = [*rows, *_circle(draft)]
-    where = "Some rows are broken, and a span is its own ancestor: "
-    _a_tree(_flow(flow, draft.shuffled(broken), where), broken, where)
+    parent = rows[1]
+    where = f"The rows of `{parent.name}` and `{rows[-1].name}` arrived twice: "
+    lost = [row for row in rows if row is not parent]
+    circle = _circle(draft)
+    for arrived, said in (
+        (rows, ""),
+        ([*rows, parent, rows[-1]], where),
+        (lost, f"The row of `{parent.name}` never arrived, and its children are roots: "),
+        ([*rows, *circle], "Some rows are broken, and a span is its own ancestor: "),
+    ):
+        for order in draft.orders(arrived):
+            _a_tree(_flow(flow, order, said), list(dict.fromkeys(arrived)), said)
 
 
 def _tree(draft: Draft) -> list[Row]:
@@ -92,12 +103,12 @@ def _tree(draft: Draft) -> list[Row]:
     root = draft.add("invoke_agent planner", None, 0, 9)
     first = draft.add("execute_tool find_flights", root, 1, 4)
     for n in range(draw.randint(2, 3)):
-        draft.add(f"GET /page/{n}", first, 1.1 + n * 0.5 + draw.random() / 9, 3.9)
+        draft.add(f"GET /page/{n}", first, 1.1 + n * 0.5 + draw.random() / 9, 3.9 - n / 9)
     second = draft.add("execute_tool get_weather", root, 1.5 + draw.random(), 5)
     deep = draft.add("GET /weather", second, 2.8, 4.5)
     draft.add("look up forecast", deep, 3, 4)
     for n in range(draw.randint(2, 4)):
-        draft.add("chat planner", root, 5 + n * 0.7 + draw.random() / 9, 8.5)
+        draft.add("chat planner", root, 5 + n * 0.7 + draw.random() / 9, 8.5 - n / 9)
     return list(draft.rows)
 
 
@@ -106,12 +117,8 @@ def _circle(draft: Draft) -> list[Row]:
     other = draft.add("queue", one, 6.1, 6.9)
     below = draft.add("send", other, 6.2, 6.8)
     own = draft.add("loop", None, 6.3, 6.7)
-    return [
-        one._replace(parent_id=other.span_id),
-        other,
-        below,
-        own._replace(parent_id=own.span_id),
-    ]
+    one = one._replace(parent_id=other.span_id)
+    return [one, other, below, own._replace(parent_id=own.span_id)]
 
 
 def _flow(flow: Callable[..., Any], rows: list[Row], where: str) -> list[Placed]:
@@ -120,7 +127,7 @@ def _flow(flow: Callable[..., Any], rows: list[Row], where: str) -> list[Placed]
     try:
         return [(int(depth), Row(*row)) for depth, row in got]
     except (TypeError, ValueError):
-        msg = f"{where}flow(rows) returned {short(got)}. It gives pairs: a depth and a row."
+        msg = f"{where}flow(rows) returned {short(got)}. Each entry must be a pair, (depth, row)."
         raise Wrong(msg) from None
 
 
@@ -130,7 +137,11 @@ def _a_tree(got: Sequence[Placed], rows: Sequence[Row], where: str) -> None:
     lost = [row.name for row in rows if row.span_id not in ids]
     expect(not lost, f"{where}{len(rows)} spans, and these are lost: {listed(lost)}.")
     twice = [row.name for n, (_, row) in enumerate(got) if row.span_id in ids[:n]]
-    expect(not twice, f"{where}these spans are there more than once: {listed(twice)}.")
+    expect(
+        not twice,
+        f"{where}flow gives these spans more than once: {listed(dict.fromkeys(twice))}. "
+        "A double, left in, also shows the children once more.",
+    )
     free = _without_root(rows)
     path: list[Row] = []
     last: dict[str | None, Row] = {}
@@ -177,30 +188,28 @@ def _without_root(rows: Sequence[Row]) -> set[str]:
 def check_self_times(self_times: Callable[..., Any]) -> None:
     """Step 5: what a span did itself."""
     draft = Draft(fresh())
-    special = _work(draft)
-    got = call(self_times, draft.shuffled(), limit_s=LIMIT_S)
-    a_dict("self_times", got)
+    guesses = _work(draft)
+    for order in draft.orders():
+        _times(call(self_times, order, limit_s=LIMIT_S), draft, guesses)
+
+
+def _times(got: Any, draft: Draft, guesses: Mapping[str, str]) -> None:
+    by_span("self_times", got, draft.rows, "span", "0")
     ids = {row.span_id: row for row in draft.rows}
-    odd = [key for key in got if key not in ids]
-    expect(
-        not odd,
-        f"A key is {short(odd[:1])[1:-1]}, which is no span id. Two spans may share a name, "
-        "an id is one span's alone.",
-    )
-    missing = [row.name for key, row in ids.items() if key not in got]
-    expect(not missing, f"No time for {listed(missing)}: every span has one, if only 0.")
+    parents = {row.parent_id for row in draft.rows}
     for row in draft.rows:
-        expect(_number(got[row.span_id]), f"`{row.name}` got {short(got[row.span_id])}, no number")
-    _leaves(got, draft.rows)
-    for row, guess in special:
-        _own_time(row, got[row.span_id], draft.rows, guess)
-    for row in draft.rows:
-        _own_time(row, got[row.span_id], draft.rows, "")
+        value = got[row.span_id]
+        number = isinstance(value, Real) and value == value
+        expect(number, f"`{row.name}` got {short(value)}, which is no number.")
+    # Leaves first, then what shows one slip each, then the rest: the plainest message wins.
+    order = [*(key for key in ids if key not in parents), *guesses, *ids]
+    for row in map(ids.__getitem__, order):
+        _own_time(row, got[row.span_id], draft.rows, guesses.get(row.span_id, ""))
 
 
-def _work(draft: Draft) -> list[tuple[Row, str]]:
-    """Fill `draft`; return the telling spans, each with the slip that it shows."""
-    wide = draft.draw.uniform(0.4, 0.6)
+def _work(draft: Draft) -> dict[str, str]:
+    """Fill `draft`; return the ids of the telling spans, each with the slip that it shows."""
+    wide = draft.draw.uniform(0.43, 0.47)  # one decimal is too few for it
     root = draft.add("invoke_agent planner", None, 0, 20)
     gap = draft.add("execute_tool find_hotels", root, 1, 5)
     draft.add("GET /page", gap, 1.5, 1.5 + wide)
@@ -214,54 +223,48 @@ def _work(draft: Draft) -> list[tuple[Row, str]]:
     draft.add("GET /late", inside, 13, 13.5)
     longer = draft.add("execute_tool send_mail", root, 16, 17 + wide)
     draft.add("deliver", longer, 16.5, 19)
-    return [
-        (gap, "Its children ran one after the other, and it worked in between: that is its own."),
-        (beside, "Its children ran side by side for a while: subtract that while once."),
-        (inside, "A long child ran all the time while short ones came and went."),
-        (longer, "Its child went on when it had ended: only what lies within it can be covered."),
-    ]
-
-
-def _leaves(got: Mapping[str, float], rows: Sequence[Row]) -> None:
-    parents = {row.parent_id for row in rows}
-    for row in rows:
-        if row.span_id not in parents:
-            value, whole = got[row.span_id], row.end_s - row.start_s
-            expect(
-                abs(value - whole) < _SAME_S,
-                f"`{row.name}` has no children, ran from {row.start_s:.3f} to {row.end_s:.3f}, "
-                f"and got {value:.3f} s. All of its time is its own.",
-            )
+    early = draft.add("execute_tool book_seat", root, 19.1, 19.2 + wide)
+    draft.add("POST /seats", early, 19.2, 19.4)
+    draft.add("write log", early, 19.9, 20)
+    return {
+        gap.span_id: "Its children ran one after the other, and it worked in between: that is "
+        "its own.",
+        beside.span_id: "Its children ran side by side for a while: subtract that while once.",
+        inside.span_id: "A long child ran all the time while short ones came and went.",
+        longer.span_id: "Its child went on when it had ended: only what lies within it counts.",
+        early.span_id: "A child began when it had ended: nothing of that lies within it.",
+    }
 
 
 def _own_time(row: Row, value: float, rows: Sequence[Row], guess: str) -> None:
     children = [child for child in rows if child.parent_id == row.span_id]
-    if abs(value - _alone_s(row, children)) < _SAME_S:
+    right = _alone_s(row, children)
+    if abs(value - right) < _SAME_S:
         return
     whole = row.end_s - row.start_s
     times = ", ".join(
-        f"{child.start_s - row.start_s:.2f} to {child.end_s - row.start_s:.2f}"
+        f"{child.start_s - row.start_s:.3f} to {child.end_s - row.start_s:.3f}"
         for child in sorted(children, key=lambda child: child.start_s)
     )
-    told = f"`{row.name}` lasted {whole:.2f} s, its children ran from {times} s of it"
-    if abs(value - whole) < _SAME_S:
+    if not children:
+        times, guess = "none", "All of its time is its own."
+    elif abs(value - whole) < _SAME_S:
         guess = "That is the whole of it: what its children cover is not its own."
-    msg = f"{told}; it got {value:.3f} s. {guess}"
+    if abs(value - right) < 0.06:
+        guess = "That is close: was it rounded? Keep at least two decimals."
+    msg = (
+        f"`{row.name}` lasted {whole:.3f} s; its children, in seconds since it began: {times}. "
+        f"It got {value:.3f} s. {guess}"
+    )
     raise Wrong(msg.strip())
 
 
 def _alone_s(row: Row, children: Sequence[Row]) -> float:
     """Return how long no child ran: the sum over the stretches between two events."""
-    events = {row.start_s, row.end_s}
-    for child in children:
-        events |= {min(max(t, row.start_s), row.end_s) for t in (child.start_s, child.end_s)}
-    marks = sorted(events)
+    events = (moment for each in (row, *children) for moment in (each.start_s, each.end_s))
+    marks = sorted({min(max(moment, row.start_s), row.end_s) for moment in events})
     return sum(
         end - start
         for start, end in itertools.pairwise(marks)
         if not any(child.start_s <= start and end <= child.end_s for child in children)
     )
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and value == value

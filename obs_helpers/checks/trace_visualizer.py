@@ -143,8 +143,8 @@ STEPS = (
         check_error_path,
         (
             "Start at the root and ask at each span: which child gave me *this* error?",
-            "The child has the same `error` text as its parent. If several have, the parent went "
-            "on after the earlier ones: take the one that ended last. No such child: stop.",
+            "The child has the same `error` text as its parent. If several have, take the one that "
+            "ended last. No such child: stop.",
             "path = []\n"
             "failed = [row for row in rows if row.parent_id is None and ...]\n"
             "while failed:\n"
