@@ -27,8 +27,8 @@ from obs_helpers.insight.targets import TARGETS, scorecard
 from obs_helpers.insight.traces import get_trace
 from obs_helpers.signals.instruments import Recorder as _Recorder
 from obs_helpers.signals.logs import StructuredLogger, get_logger
+from obs_helpers.signals.privacy.rule import Rule
 from obs_helpers.signals.redaction import Redactor
-from obs_helpers.signals.privacy.rule import Found, Rule
 from obs_helpers.signals.traces import AgentTracer
 from obs_helpers.store import Store, StoreError
 from obs_helpers.telemetry import Telemetry, current, shutdown, start

@@ -14,7 +14,13 @@ LAYERS = [
     {"clock", "conventions", "safe_json", "safe_text", "schema"},
     {"signals", "agent", "insight", "views"},
     {"alerting", "alerting.alert"},
-    {"signals.rules"},
+    {"signals.privacy", "signals.privacy.rule", "signals.privacy.vocabulary",
+     "signals.privacy.check_digits"},
+    {"signals.privacy.names", "signals.privacy.plausible", "signals.privacy.view",
+     "signals.privacy.secrets", "signals.privacy.nearby", "signals.privacy.personal"},
+    {"signals.privacy.announced"},
+    {"signals.privacy.phrases"},
+    {"signals.privacy.recognisers"},
     {"signals.redaction", "signals.sinks", "signals.instruments"},
     {"signals.logs", "signals.metrics", "signals.traces", "signals.spans", "signals.points"},
     {"store", "options", "exporters"},
@@ -278,7 +284,7 @@ def test_a_planted_breach_is_found(
     for layer in LAYERS:
         for name in layer:
             path = tmp_path / f"{name.replace('.', '/')}.py"
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("")
     assert check(tmp_path) == []
     (tmp_path / file).write_text(source)

@@ -47,6 +47,7 @@ _SCHEMA_TYPES = frozenset({"string", "integer", "number", "boolean", "array", "o
 _MARKER = re.compile(r"\[[A-Z][A-Z_]{1,31}(?::[0-9a-f]{8})?\]")
 _BASE64_JSON = re.compile(r"[eW][w-z0-9](?<![\w+/-]..)[\w+/-]{10,}={0,2}")
 """Base64 of a text that begins with a brace or a bracket begins like this."""
+_NOT_FOUND_YET = re.compile(rf"[^{HOLE}]*[^\W{HOLE}][^{HOLE}]*")
 _JSON_IN_BASE64 = ("eyJ", "eyA", "ewo", "ewk", "W3s", "WyJ", "Wwo", "W1s", "WyA")
 
 
@@ -57,9 +58,10 @@ class Redactor:
         """Redact by the rules here and by `extra`.
 
         Args:
-            extra: Recognisers of your own, tried first: a `Rule`, or any function that
-                gets a text and returns what it `Found` there. It sees the text without
-                disguises, and `HOLE`s where another recogniser has found something.
+            extra: Recognisers of your own, tried first: a `Rule`, or any function that gets
+                a text and returns a list of (start, end, marker), such as (0, 3, "STAFF").
+                It sees the text without disguises, and `HOLE`s where one before it has
+                found something. If it raises, the whole value is dropped.
             hash_key: With it a marker carries a keyed hash, `[EMAIL:1f0c9a2b]`: the same
                 person can be followed from line to line without being known.
         """
@@ -225,12 +227,12 @@ class Redactor:
 def _take(hits: Iterable[Found], text: str, found: list[Found]) -> str:
     """Add the `hits` to what was `found`; return `text` with holes there."""
     for start, end, marker in hits:
-        if not 0 <= start < end <= len(text):
-            msg = f"a recogniser found {start} to {end} in a text of {len(text)}"
+        if not (0 <= start < end <= len(text) and _MARKER.fullmatch(f"[{marker}]")):
+            msg = f"a recogniser found {start} to {end} as {marker!r} in a text of {len(text)}"
             raise ValueError(msg)
-        if HOLE not in text[start:end]:
-            found.append(Found(start, end, marker))
-            text = text[:start] + HOLE * (end - start) + text[end:]
+        for part in _NOT_FOUND_YET.finditer(text, start, end):
+            found.append(Found(*part.span(), marker))
+        text = text[:start] + HOLE * (end - start) + text[end:]
     return text
 
 

@@ -47,8 +47,9 @@ _REST_OF_LINE = re.compile(rf"[^\n\"'{HOLE}]{{1,4000}}")
 _APOSTROPHE = re.compile(r"(?<=[^\W\d_])'(?=[^\W\d_])")
 _PREVIOUS = re.compile(r"[^\W_]+")
 
-_CAPITAL = r"[A-ZÀ-ÖØ-ÞĀ-ſЀ-Я][\w'’-]{0,30}\.?"
-PERSON = rf"{_CAPITAL}(?: (?:(?:van|von|de|da|dos|del|der|den|la|le|bin|al|el) ){{0,2}}{_CAPITAL}){{0,3}}"
+_CAPITAL = r"[A-ZÀ-ÖØ-ÞĀ-ſЀ-Я][\w'\u2019-]{0,30}\.?"
+_OF = r"(?:(?:van|von|de|da|dos|del|der|den|la|le|bin|al|el) ){0,2}"
+PERSON = rf"{_CAPITAL}(?: {_OF}{_CAPITAL}){{0,3}}"
 DATE = (
     r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{8}(?!\d)"
     r"|\d{1,2}(?:st|nd|rd|th|\.)?(?: of| de)? [^\W\d_]{3,10}\.?,?(?: de)? \d{2,4}"
@@ -105,7 +106,7 @@ def _kind(name: str, sign: str) -> str | None:
 
 
 def _closes_a_quote(text: str, match: re.Match[str]) -> bool:
-    """Tell whether the quote after the separator ends what began before: `getpass('Password: ')`."""
+    """Tell whether the quote that follows ends what began before: `getpass('Password: ')`."""
     quote = text[match.end() : match.end() + 1]
     if quote not in ("'", '"'):
         return False

@@ -1,6 +1,7 @@
 """Numbers that are known by a noun close by: "use 123456789 as my SSN"."""
 
 import re
+from collections.abc import Callable
 
 from obs_helpers.signals.privacy.check_digits import checked
 from obs_helpers.signals.privacy.rule import Found, family
@@ -33,12 +34,12 @@ _NOUNS = {  # the noun, what it announces, and who checks the number
     r"nir|sécurité sociale": ("NATIONAL_ID", ["fr.nir"]),
     r"itin|tax id|taxpayer": ("NATIONAL_ID", ["us.itin", "us.tin"]),
 }
-_KINDS = [
-    (re.compile(rf"(?:{noun})\b"), marker, [checked(module) for module in modules])
-    for noun, (marker, modules) in _NOUNS.items()
-]
-_KINDS.append(
-    (re.compile(r"(?:mobile|telephone|phone|cell|handy)\b"), "PHONE", [_could_be_called])
+_KINDS: tuple[tuple[re.Pattern[str], str, list[Callable[[str], bool]]], ...] = (
+    *(
+        (re.compile(rf"(?:{noun})\b"), marker, [checked(module) for module in modules])
+        for noun, (marker, modules) in _NOUNS.items()
+    ),
+    (re.compile(r"(?:mobile|telephone|phone|cell|handy)\b"), "PHONE", [_could_be_called]),
 )
 
 

@@ -9,24 +9,22 @@ _NOT_CODE = r"(?![^\W_]|-\w|\.\d)"
 
 # -- E-mail and IP addresses --------------------------------------------------------------
 
-_FILES = frozenset(
-    [
-        "png",
-        "jpg",
-        "jpeg",
-        "gif",
-        "svg",
-        "webp",
-        "ico",
-        "js",
-        "css",
-        "ts",
-        "json",
-        "html",
-        "py",
-        "txt",
-        "md",
-    ]
+_FILES = (
+    "png",
+    "jpg",
+    "jpeg",
+    "gif",
+    "svg",
+    "webp",
+    "ico",
+    "js",
+    "css",
+    "ts",
+    "json",
+    "html",
+    "py",
+    "txt",
+    "md",
 )
 
 
@@ -40,7 +38,7 @@ def _is_mail(text: str) -> bool:
 _EMAIL = Rule(
     "EMAIL",
     re.compile(
-        r"(?<![\w.+%-])(?:[\w.+%-]{1,32}['’])?[\w.+%-]{1,64}@(?:[^\W_][\w-]{0,62}\.){1,8}"
+        r"(?<![\w.+%-])(?:[\w.+%-]{1,32}['\u2019])?[\w.+%-]{1,64}@(?:[^\W_][\w-]{0,62}\.){1,8}"
         r"[^\W\d_]{2,24}(?![^\W_]|-)"
     ),
     _is_mail,
@@ -54,7 +52,8 @@ _SPELT_EMAIL = Rule(
 )
 _FOUR_NUMBERS = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?!\.?[\w-])")
 _NO_ADDRESS = re.compile(  # `Chrome/120.0.0.0` and `version 1.2.3.4`, read from the right
-    r"[\w.-]|/[\w-]{0,30}[A-Z](?!\w)|==|[Vv]?\W{1,3}s?noi[Ss][Rr][Ee][Vv]|v?\W{1,3}(?:esaele[Rr]|dliu[Bb])"
+    r"[\w.-]|/[\w-]{0,30}[A-Z](?!\w)|==|[Vv]?\W{1,3}s?noi[Ss][Rr][Ee][Vv]"
+    r"|v?\W{1,3}(?:esaele[Rr]|dliu[Bb])"
 )
 
 
@@ -81,8 +80,9 @@ _IP6 = Rule(
 # -- Numbers ------------------------------------------------------------------------------
 
 _RUN = re.compile(
-    r"\d(?<![A-Za-z0-9].)(?:\d{3}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?(?![\w-])"
-    r"|(?P<rest>(?:[ ()./:\n-]{0,3}\d){7,60}))"
+    r"\d(?<![A-Za-z0-9].)(?:"
+    r"\d{3}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?(?![\w-])"
+    r"|(?P<rest>(?:[ ()./:\n-]{0,3}\d){7,1000}))"
 )
 """Digits with what may stand between them: in one of these a number can be. Most that
 look like it are times, which the first line takes."""
@@ -98,7 +98,8 @@ _UUID_OR_HEX = re.compile(
     r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|(?=\d*[a-fA-F])(?:[0-9a-f]+|[0-9A-F]+)"
 )
 _ID_NAMED = re.compile(
-    r"(?:(?:\b|_)[iI][dD]s?|[a-z]Ids?|\b(?:[oO]rder|[iI]nvoice|sku|SKU|isbn|ISBN))[\"']?[ ]?[=:#][ ]?[\"']?\Z"
+    r"(?:(?:\b|_)[iI][dD]s?|[a-z]Ids?|\b(?:[oO]rder|[iI]nvoice|sku|SKU|isbn|ISBN))"
+    r"[\"']?[ ]?[=:#][ ]?[\"']?\Z"
 )
 _MARGIN = 8
 
@@ -131,7 +132,8 @@ _CARD = Rule(
 _SSN = Rule(
     "SSN",
     re.compile(
-        rf"(?<![^\W_])(?<![.-])(?!000|666|9)\d{{3}}(?P<s>[ -])(?!00)\d{{2}}(?P=s)(?!0000)\d{{4}}{_NOT_CODE}"
+        r"(?<![^\W_])(?<![.-])(?!000|666|9)\d{3}(?P<s>[ -])(?!00)\d{2}(?P=s)(?!0000)\d{4}"
+        + _NOT_CODE
     ),
 )
 IBAN = Rule(
@@ -169,36 +171,21 @@ _NATIONAL_ID = Rule(
     ),
     _has_check_digit,
 )
+_NINO = re.compile(r"(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z]{2}[\d ]{6,10}[A-D]")
+"""The national insurance number of the United Kingdom; it has no check digit."""
+_LETTERED = [checked(module) for module in ("it.codicefiscale", "in_.pan", "mx.curp", "es.nie")]
 _LETTERED_ID = Rule(
     "NATIONAL_ID",
     re.compile(
-        r"[A-Z](?<!\w.)(?:(?<=[XYZ])[ -]?\d{7}[ -]?[A-Z]|[A-Z]{5}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]"  # codice fiscale
+        r"[A-Z](?<!\w.)(?:(?<=[XYZ])[ -]?\d{7}[ -]?[A-Z]"
+        r"|[A-Z]{5}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]"
         r"|[A-Z]{2} [A-Z]{3} \d{2}[A-EHLMPRST]\d{2} [A-Z]\d{3}[A-Z]"
         r"|[A-Z]{4}\d{4}[A-Z]|[A-Z]{3}\d{6}[HM][A-Z]{5}[A-Z0-9]\d"
         r"|[A-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D])(?!\w)"
     ),
     lambda text: bool(_NINO.fullmatch(text)) or any(check(text) for check in _LETTERED),
 )
-_NINO = re.compile(
-    r"(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z]{2}[\d ]{6,10}[A-D]"
-)  # no check digit
-_LETTERED = [checked(module) for module in ("it.codicefiscale", "in_.pan", "mx.curp", "es.nie")]
 _NANP = r"[2-9](?!11)\d{2}"
-_PHONE = Rule(
-    "PHONE",
-    re.compile(
-        r"(?<![\w.+-])(?<![\w]/)(?:"
-        r"(?:\+|\b00)[1-9]\d{0,2}[ ./-]?(?:\(0\)[ ]?)?(?:\(?\d{1,5}\)?[ ./-]{0,2}){1,6}\d{2,5}"
-        rf"|(?:1[ .-])?(?:\({_NANP}\) ?|{_NANP}[ .-]){_NANP}[ .-]\d{{4}}"
-        r"|\(0\d{1,5}\)[ -]?\d{2,8}(?:[ -]\d{2,6}){0,3}"
-        r"|0[1-9]\d{0,4}(?:[ /-]|\.(?=\d\d\.))\d{2,8}(?:[ .-]\d{2,6}){0,4}"
-        r"|0[1-9](?:[ .]\d{2}){4}"
-        r"|[6-9]\d{4}[ -]\d{5}|[67]\d{2}(?: \d{2}){3}|[679]\d{2} \d{3} \d{3}"
-        r"|\(\d{2}\) ?9?\d{4}-\d{4}"
-        r")(?:\s?(?:x|ext\.?)\s?\d{1,5})?(?![\w-]|\.\d)"
-    ),
-    lambda text: _is_phone(text),
-)
 
 
 def _is_phone(text: str) -> bool:
@@ -213,6 +200,21 @@ def _is_phone(text: str) -> bool:
     return 8 <= len(digits) <= 12
 
 
+_PHONE = Rule(
+    "PHONE",
+    re.compile(
+        r"(?<![\w.+-])(?<![\w]/)(?:"
+        r"(?:\+|\b00)[1-9]\d{0,2}[ ./-]?(?:\(0\)[ ]?)?(?:\(?\d{1,5}\)?[ ./-]{0,2}){1,6}\d{2,5}"
+        rf"|(?:1[ .-])?(?:\({_NANP}\) ?|{_NANP}[ .-]){_NANP}[ .-]\d{{4}}"
+        r"|\(0\d{1,5}\)[ -]?\d{2,8}(?:[ -]\d{2,6}){0,3}"
+        r"|0[1-9]\d{0,4}(?:[ /-]|\.(?=\d\d\.))\d{2,8}(?:[ .-]\d{2,6}){0,4}"
+        r"|0[1-9](?:[ .]\d{2}){4}"
+        r"|[6-9]\d{4}[ -]\d{5}|[67]\d{2}(?: \d{2}){3}|[679]\d{2} \d{3} \d{3}"
+        r"|\(\d{2}\) ?9?\d{4}-\d{4}"
+        r")(?:\s?(?:x|ext\.?)\s?\d{1,5})?(?![\w-]|\.\d)"
+    ),
+    _is_phone,
+)
 NUMBERS = (_CARD, _SSN, _NATIONAL_ID, _PHONE)
 
 
@@ -241,12 +243,11 @@ def _codes(text: str) -> list[Found]:
     """Find accounts and ids that begin with letters."""
     if not _LETTER_AND_DIGIT.search(text):
         return []
-    found = IBAN(text)
-    return found or _LETTERED_ID(text)
+    return IBAN(text) + _LETTERED_ID(text)
 
 
 _LETTER_AND_DIGIT = re.compile(r"[A-Z](?:(?<=[XYZ])[ -]?\d{7}|[A-Z] ?\d\d)")
 
-MAIL = family(_EMAIL, _SPELT_EMAIL, parts="@ [at] (at) {at} <at>")
+MAIL = family(_EMAIL, _SPELT_EMAIL, parts="@ at] at) at} at>")
 PERSONAL = (_addresses, _codes, _numbers)
 """Tried on every text: nothing cheaper tells whether they find anything."""

@@ -3,29 +3,16 @@
 import re
 from collections.abc import Iterator
 
+from obs_helpers.signals.privacy import vocabulary
 from obs_helpers.signals.privacy.announced import DATE, PERSON, STREET, cut_at_clause
 from obs_helpers.signals.privacy.plausible import could_be_person, is_strong, looks_like_street
-from obs_helpers.signals.privacy.rule import HOLE, Found, Rule, family, listed
+from obs_helpers.signals.privacy.rule import HOLE, Found, Rule, family
 
 _PERSON = re.compile(PERSON)
-_TITLES = listed("mr mrs ms miss mx dr prof herr herrn frau madame monsieur mme señor señora sr sra signor signora")
-_INTRODUCTIONS = _TITLES | {
-    "my name is", "my full name is", "name's", "i am called", "signed by", "on behalf of",
-    "booked for", "issued to", "speaking with", "spoke to", "spoke with", "registered to",
-    "made out to", "in the name of", "ich heiße", "ich heisse", "mein name ist", "je m'appelle",
-    "mon nom est", "me llamo", "mi nombre es", "mi chiamo", "il mio nome è", "meu nome é",
-    "me chamo", "ik heet", "jag heter", "attn", "passenger", "patient", "cardholder",
-    "account holder", "dear", "hallo", "bonjour", "hola", "sincerely", "regards", "grüße",
-    "cordialement",
-}  # fmt: skip
-_ROLES = listed(
-    "hello hi hey thanks cheers customer client user guest caller traveler traveller employee contact "
-    "applicant tenant member colleague kunde kundin cliente clienta author recipient assignee owner "
-    "buyer subscriber nutzer soy"
-) | {"i am", "i'm", "this is", "ich bin", "je suis"}
-"""After these, a name has two words at least: "user Interface" is none."""
-_ANNOUNCEMENTS = [(phrase, 1) for phrase in _INTRODUCTIONS] + [(phrase, 2) for phrase in _ROLES]
-_GAP = re.compile(rf"\.?[,:]?[ \n]{{1,2}}(?:(?:{'|'.join(_TITLES)})\.? )?")
+_ANNOUNCEMENTS = [(phrase, 1) for phrase in vocabulary.INTRODUCTIONS | vocabulary.TITLES] + [
+    (phrase, 2) for phrase in vocabulary.ROLES
+]
+_GAP = re.compile(rf"\.?[,:]?[ \n]{{1,2}}(?:(?:{'|'.join(vocabulary.TITLES)})\.? )?")
 
 
 def _names(text: str) -> Iterator[Found]:
@@ -44,7 +31,8 @@ def _names(text: str) -> Iterator[Found]:
 _BORN = Rule(
     "BIRTH_DATE",
     re.compile(
-        r"(?i:\b(?:born(?: on)?|birth ?date|birthday|date of birth|d\.?o\.?b\.?|geboren(?: am)?|geb\."
+        r"(?i:\b(?:born(?: on)?|birth ?date|birthday|date of birth|d\.?o\.?b\.?|geboren(?: am)?"
+        r"|geb\."
         r"|née?(?: le)?|nacid[oa](?: el)?|nat[oa] il|nascid[oa](?: em)?|född|geburtsdatum"
         r"|date de naissance|fecha de nacimiento|data di nascita|data de nascimento))"
         r"(?i: is| was| on|:|,| es| est| ist| è| é| lautet)?[ :=]{1,3}(?i:the )?"
@@ -55,18 +43,21 @@ _BORN_AFTER = Rule("BIRTH_DATE", re.compile(rf"(?P<value>{DATE})(?i:,? geboren\b
 _PASSWORD = Rule(
     "SECRET",
     re.compile(  # the Russian word as it is in a view: its look-alike letters are Latin there
-        r"(?i:密码|密碼|口令|パスワード|비밀번호|пapoль|mot de passe|contraseña|clave|senha|clé)"
-        r"(?i: (?:de|d'|da|do)? ?(?:api|acceso|accès|acesso))?\s?(?:是|为|は|:|=|(?:est|es|é|это)\b)\s?"
-        rf"(?P<value>[^\s\"'`,;。，、{HOLE}]{{4,400}})"
+        r"(?i:密码|密碼|口令|パスワード|비밀번호|пapoль"
+        r"|(?<![^\W_])(?:mot de passe|contraseña|clave|senha|clé))"
+        r"(?i: (?:de|d'|da|do)? ?(?:api|acceso|accès|acesso))?\s?"
+        r"(?:是|为|は|:|=|(?:est|es|é|это)\b)\s?"
+        rf"(?P<value>[^\s\"'`,;\u3002\uff0c\u3001{HOLE}]{{4,400}})"
     ),
     is_strong,
 )
 _CALL = Rule(
     "PHONE",
     re.compile(
-        r"(?i:\b(?:phone|telephone|tel|mobile|cell|call|fax|whatsapp|sms|text|ring|reach|telefon|handy"
-        r"|handynummer|telefonnummer|teléfono|téléphone|rufnummer|erreichbar|llám[ae]\w*|appel\w+)\b\.?)"
-        r"(?i: (?:me|us|him|her|back|number|no\.?|is|at|on|under|al|au|unter|my|the|es|ist|est)){0,4}"
+        r"(?i:\b(?:phone|telephone|tel|mobile|cell|call|fax|whatsapp|sms|text|ring|reach"
+        r"|telefon|handy|handynummer|telefonnummer|teléfono|téléphone|rufnummer|erreichbar"
+        r"|llám[ae]\w*|appel\w+)\b\.?)"
+        r"(?i: (?:me|us|him|her|back|number|no\.?|is|at|on|under|al|au|unter|my|es|ist|est)){0,4}"
         r"[ :.]{1,3}(?P<value>\+?\(?\d(?:[ ./()-]{0,2}\d){7,14})(?![\w-]|\.\d)"
     ),
 )
@@ -75,7 +66,8 @@ _LIVES = re.compile(
     r"|ship(?:ped|ping)?(?: \w+){0,3} to|deliver(?:ed|y)?(?: \w+){0,3} to|send(?: \w+){0,3} to"
     r"|sent to|mail(?:ed)?(?: \w+){0,2} to|moved? to|moving to|pick(?:ed)? (?:me )?up (?:at|from)"
     r"|wohn(?:e|t|haft)(?: in(?: der)?)?|anschrift(?: ist| lautet|:)?|lieferung an|vivo en|abito in"
-    r"|habit[eo](?: au| en| in)?|direcci[oó]n(?: es|:)?|indirizzo(?: è|:)?|endereço(?: é|:)?|moro na"
+    r"|habit[eo](?: au| en| in)?|direcci[oó]n(?: es|:)?|indirizzo(?: è|:)?|endereço(?: é|:)?"
+    r"|moro na"
     r"|adresse(?: ist| est| lautet|:)?|domicili\w*(?: en| au|:)?|located at|delivery at|come to"
     r"|taxi (?:to|from)|bor på|deliver)[ :]{1,2}(?:the )?"
 )
@@ -94,40 +86,15 @@ def _addresses(text: str) -> Iterator[Found]:
             yield Found(start, end, "ADDRESS")
 
 
-_OF_BIRTH = (
-    "born birth birthday birthdate dob geboren geb naci nacido nacida nato nata nascido nascida "
-    "nacimiento naissance nascita nascimento geburtsdatum né née född"
-)
-_OF_CALLS = (
-    "phone telephone tel mobile cell call fax whatsapp sms text ring reach telefon handy "
-    "handynummer telefonnummer rufnummer nummer erreichbar llámame llámeme llame appelez appeler "
-    "teléfono téléphone"
-)
-_OF_PLACES = (
-    "address live lived lives living reside resides residing ship shipped shipping deliver delivered "
-    "delivery send sent mail mailed move moved moving pick picked wohne wohnt wohnhaft anschrift "
-    "lieferung vivo abito habito habite dirección direccion indirizzo endereço moro adresse "
-    "located taxi come home bor domicilio domicile domiciliado"
-)
-_OF_NAMES = (
-    "name called signed behalf booked issued speaking spoke registered made heiße heisse appelle "
-    "nom llamo nombre chiamo nome chamo heet heter attn passenger patient cardholder holder dear hallo "
-    "bonjour hola sincerely regards grüße cordialement mr mrs ms miss mx dr prof herr herrn frau "
-    "madame monsieur mme señor señora sr sra signor signora am m this bin suis soy hello hi hey thanks "
-    "cheers customer client user guest caller traveler traveller employee contact applicant tenant "
-    "member colleague kunde kundin cliente clienta author recipient assignee owner buyer subscriber "
-    "nutzer"
-)
-
 PHRASES = (
-    family(_BORN, words=_OF_BIRTH, parts="d.o.b"),
+    family(_BORN, words=vocabulary.BIRTH_WORDS, parts="d.o.b"),
     family(_BORN_AFTER, words="geboren"),
     family(
         _PASSWORD,
         words="mot contraseña clave senha clé",
         parts="密 口令 パスワード 비밀번호 пapoль",
     ),
-    family(_CALL, words=_OF_CALLS),
-    family(_addresses, words=_OF_PLACES),
-    family(_names, words=_OF_NAMES),
+    family(_CALL, words=vocabulary.CALL_WORDS),
+    family(_addresses, words=vocabulary.PLACE_WORDS),
+    family(_names, words=vocabulary.NAME_WORDS),
 )

@@ -2,20 +2,10 @@
 
 import re
 
+from obs_helpers.signals.privacy.vocabulary import NO_NAMES, NO_SECRETS
+
 _PLACEHOLDER = re.compile(
     r"\$\{.*|\$\(.*|\$[A-Z_]+|<[^<>]*>|\{+[^{}]*\}+|%s|%\(.*|[*x•.…_-]{3,}|\.\.\.|\[.*\]?"
-)
-_NO_SECRETS = listed(
-    "true false null none nil yes no undefined na n/a str string bytes int integer bool boolean "
-    "float any object optional secretstr list dict type required missing invalid wrong incorrect "
-    "expired empty unset set not too very valid correct weak strong hidden redacted masked removed "
-    "revoked unknown rejected denied accepted failed ok okay used stored hashed encrypted "
-    "rotated changed reset updated sent the a an at in on of to for from by with your my our its "
-    "this that it must should can cannot could may will would was is are be been being never "
-    "always only also now still already default optional disabled enabled needed provided "
-    "supplied given default error mismatch here there same different required. case what where "
-    "how why when one two something nothing sensitive confidential safe secure private public "
-    "unchanged compromised leaked exposed about between"
 )
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z_]*")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\??\.[A-Za-z_]\w*)+(?:\(.*)?")
@@ -28,28 +18,13 @@ _STREET = re.compile(
     r"|str\.|(?:stra(?:ß|ss)e|str|weg|allee|platz|gasse|gatan|gata|straat|laan|vej|gade|damm|ufer)\b",
     re.IGNORECASE,
 )
-_PLAIN_NAME = re.compile(r"[^\W\d_][\w .,'’-]{0,79}")
-
-
-_NO_NAMES = listed(
-    "customer sir madam team all support user guest service friend friends colleague colleagues "
-    "everyone there world agent assistant model desk sales account accounts data api system "
-    "admin portal care success manager hiring product order invoice ticket request response "
-    "january february march april may june july august september october november december "
-    "monday tuesday wednesday thursday friday saturday sunday north south east west new "
-    "university hospital airport hotel airlines bank gmbh inc ltd llc corp street road the a an "
-    "please yes no thanks thank you regards best in on at for with from your our my this that error warning info debug none true false not "
-    "interface id session token name email phone relations experience gpt claude gemini llama "
-    "google amazon microsoft openai anthropic apple python java linux windows mac android ios "
-    "docker kubernetes server client database cluster region cloud tool function english german "
-    "french spanish italian dutch i you he she we they it is are was"
-)
+_PLAIN_NAME = re.compile(r"[^\W\d_][\w .,'\u2019-]{0,79}")
 
 
 def could_be_person(value: str, least: int) -> bool:
     """Tell whether `value` could be a name of `least` words or more, and no common noun."""
     parts = value.replace(".", " ").split()
-    common = any(part.lower().strip(",'’") in _NO_NAMES for part in parts)
+    common = any(part.lower().strip(",'\u2019") in NO_NAMES for part in parts)
     shouted = len(value) > 3 and value.isupper()
     return len(parts) >= least and not common and not shouted
 
@@ -61,7 +36,7 @@ def is_placeholder(value: str) -> bool:
 
 def is_plain_word(value: str) -> bool:
     """Tell whether `value` could be a person's name: it starts with a letter."""
-    return bool(_PLAIN_NAME.fullmatch(value)) and value.lower() not in _NO_SECRETS
+    return bool(_PLAIN_NAME.fullmatch(value)) and value.lower() not in NO_SECRETS
 
 
 def looks_like_street(value: str) -> bool:
@@ -72,7 +47,7 @@ def looks_like_street(value: str) -> bool:
 def looks_secret(value: str, name: str, sep: str, after: str, before: str) -> bool:
     """Tell whether `value`, unquoted after `name` and `sep`, is a secret and no prose or code."""
     lower = value.lower()
-    if not value or is_placeholder(value) or lower.strip("|,.!?:") in _NO_SECRETS:
+    if not value or is_placeholder(value) or lower.strip("|,.!?:") in NO_SECRETS:
         return False
     if _CODE.fullmatch(value) or (_DOTTED.fullmatch(value) and not _has_digit(value)):
         return False

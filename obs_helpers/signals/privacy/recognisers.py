@@ -9,10 +9,10 @@ from obs_helpers.signals.privacy.secrets import SECRETS
 
 FAMILIES = (*SECRETS, ANNOUNCED, MAIL, *PHRASES, NEARBY)
 
-_BY_WORD: dict[str, set[int]] = {}
-for _place, _family in enumerate(FAMILIES):
-    for _word in _family.words:
-        _BY_WORD.setdefault(_word, set()).add(_place)
+_BY_WORD = {
+    word: {place for place, family in enumerate(FAMILIES) if word in family.words}
+    for word in frozenset().union(*(family.words for family in FAMILIES))
+}
 _WORDS = frozenset(_BY_WORD)
 _ALL_PARTS = [(part, place) for place, family in enumerate(FAMILIES) for part in family.parts]
 _PARTS = tuple(pair for pair in _ALL_PARTS if pair[0].isascii())

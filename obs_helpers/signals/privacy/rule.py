@@ -42,7 +42,7 @@ class Rule:
         for match in self.pattern.finditer(text, start, end):
             first, last = match.span(group)
             value = text[first:last]
-            if value and HOLE not in value and self.confirm(value):
+            if value and self.confirm(value):
                 found.append(Found(first, last, self.marker))
         return found
 
@@ -57,14 +57,10 @@ class Family(NamedTuple):
     """In lower case, anywhere in the text."""
 
 
-def family(*recognisers: Recogniser, words: str = "", parts: str = "") -> Family:
+def family(*recognisers: Recogniser, words: str | frozenset[str] = "", parts: str = "") -> Family:
     """Return a family; `words` and `parts` are separated by spaces."""
-    return Family(recognisers, frozenset(words.split()), tuple(parts.split()))
-
-
-def listed(text: str, between: str | None = None) -> frozenset[str]:
-    """Return what stands `between` the spaces of `text`, or between something else."""
-    return frozenset(text.split(between))
+    known = frozenset(words.split()) if isinstance(words, str) else words
+    return Family(recognisers, known, tuple(parts.split()))
 
 
 _LETTERS = re.compile(r"[^\W\d_]+")

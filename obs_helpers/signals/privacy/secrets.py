@@ -104,7 +104,7 @@ _AUTH = Rule(
 _IN_QUERY = Rule(
     "SECRET",
     re.compile(
-        r"[?&;](?:[\w-]{0,24}[_-])?(?:key|sig|signature|code|assertion"
+        r"(?:[?&]|&amp;)(?:[\w-]{0,24}[_-])?(?:key|sig|signature|code|assertion"
         r"|X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token))"
         rf"=(?P<value>[^\s\"'&#;<>{HOLE}]{{6,4000}})",
         re.IGNORECASE,
@@ -114,7 +114,8 @@ _IN_QUERY = Rule(
 _USER_OPTION = Rule(
     "SECRET",
     re.compile(
-        r"\bcurl\b[^\n]{0,400}?\s(?:-u|--user)[ =]{0,2}[\"']?(?P<value>[^\s:\"']{1,64}:[^\s\"']{1,200})"
+        r"\bcurl\b[^\n]{0,400}?\s(?:-u|--user)[ =]{0,2}[\"']?"
+        r"(?P<value>[^\s:\"']{1,64}:[^\s\"']{1,200})"
     ),
 )
 
