@@ -42,8 +42,9 @@ class Recorder:
             record(number, self._labels(labels))
 
     def _labels(self, labels: Mapping[str, object]) -> dict[str, str]:
-        redact = getattr(metrics.get_meter_provider(), "redact", None) or (lambda text: text)
-        return {name: str(redact(plain_text(value)))[:100] for name, value in labels.items()}
+        redact = getattr(metrics.get_meter_provider(), "redact", None) or (lambda value: value)
+        texts = redact({name: plain_text(value) for name, value in labels.items()})
+        return {name: str(text)[:100] for name, text in texts.items()}
 
     def _meter(self) -> metrics.Meter:
         return (self._provider or metrics.get_meter_provider()).get_meter("obs_helpers")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from opentelemetry import context, trace
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Status
@@ -72,7 +73,7 @@ def span_row(span: ReadableSpan, redact: Redact | None) -> tuple[Any, ...]:
         f"{parent.span_id:016x}" if parent else None,
         _text(clean(span.name)),
         span.kind.name,
-        span.resource.attributes.get(c.SERVICE_NAME),
+        _text(clean(span.resource.attributes.get(c.SERVICE_NAME))),
         start // 1000,
         end // 1000 if end is not None else None,
         (end - start) / 1e9 if end is not None else None,
@@ -136,7 +137,7 @@ class RedactingExporter(SpanExporter):
             name=clean(span.name),
             context=span.context,
             parent=span.parent,
-            resource=span.resource,
+            resource=Resource(clean(dict(span.resource.attributes))),
             attributes=clean(dict(span.attributes or {})),
             events=[
                 Event(clean(event.name), clean(dict(event.attributes or {})), event.timestamp)
