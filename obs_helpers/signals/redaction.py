@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -163,8 +164,8 @@ class Redactor:
         if len(text) > MAX_SCAN:
             head = self.text(text[: MAX_SCAN // 2 + _EDGE])[:-_EDGE]
             return f"{head}[{len(text) - MAX_SCAN // 2} more characters]"
-        cleaned = self._json(text) if text[:1] in ("{", "[") else text
-        if cleaned == text:
+        cleaned = self._json(text) if text[:1] in ("{", "[") else None
+        if cleaned is None:
             cleaned = self._search(text)
         if cleaned == text and len(text) <= _SHORT:
             if len(self._clean_texts) >= _REMEMBERED:
@@ -196,13 +197,17 @@ class Redactor:
             _take(self._hidden_json(text), text, found)
         return found
 
-    def _json(self, text: str) -> str:
+    def _json(self, text: str) -> str | None:
+        """Return `text` cleaned as JSON; None if it is none, or has a key twice."""
         try:
             value = orjson.loads(text)
+            cleaned = self._clean(value, MAX_DEPTH // 2)
+            if cleaned != value:
+                return orjson.dumps(cleaned).decode()
+            json.loads(text, object_pairs_hook=_without_doubles)
         except ValueError:
-            return text
-        cleaned = self._clean(value, MAX_DEPTH // 2)
-        return text if cleaned == value else orjson.dumps(cleaned).decode()
+            return None
+        return text
 
     def _hidden_json(self, text: str) -> Iterable[Found]:
         """Find JSON in base64 that holds anything to hide; all of it goes."""
@@ -234,6 +239,12 @@ def _take(hits: Iterable[Found], text: str, found: list[Found]) -> str:
             found.append(Found(*part.span(), marker))
         text = text[:start] + HOLE * (end - start) + text[end:]
     return text
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> None:
+    """Refuse an object with a key given twice: only the last of them was cleaned."""
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise ValueError
 
 
 def _is_schema(item: Any) -> bool:

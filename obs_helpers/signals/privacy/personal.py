@@ -89,7 +89,7 @@ look like it are times, which the first line takes."""
 _TIME = re.compile(
     r"(?:\d{4}([-/.])[01]?\d\1[0-3]?\d|[0-3]?\d([-/.])[0-3]?\d\2(?:19|20)\d\d)"
     r"(?: ?[0-2]?\d[:-]\d\d(?:[:-]\d\d(?:\.\d{1,9})?)?(?:-\d\d:?\d\d)?)?(?: \d{1,3})?"
-    r"|[0-2]?\d:\d\d(?::\d\d(?:\.\d{1,9})?)?"
+    r"|(?:\d{4}:)?[0-2]?\d:\d\d(?::\d\d(?:\.\d{1,9})?)?"
 )
 _LETTER_NEXT = re.compile(r"[ -]?[A-Z](?!\w)")
 _TOKEN = re.compile(r"[A-Za-z0-9-]{0,80}")
@@ -104,11 +104,19 @@ _ID_NAMED = re.compile(
 _MARGIN = 8
 
 
+def _could_matter(text: str, run: str, start: int, end: int) -> bool:
+    """Tell whether digits without anything between them can be more than a count."""
+    if run[0] == "0" or text[start - 1 : start] == "+":
+        return True  # a phone number
+    if len(run) < 13:
+        return _LETTER_NEXT.match(text, end) is not None
+    return (run[0] in "23456" and len(run) < 20) or len(run) in (15, 18)  # a card, a national id
+
+
 def _is_harmless(text: str, start: int, end: int) -> bool:
     """Tell whether the digits from `start` to `end` are a time, a fraction or an id."""
     run = text[start:end]
-    bare = run.isdigit() and run[0] != "0" and len(run) < 13 and text[start - 1 : start] != "+"
-    if bare and not _LETTER_NEXT.match(text, end):
+    if run.isdigit() and not _could_matter(text, run, start, end):
         return True
     if _TIME.fullmatch(run) or (_FRACTION.fullmatch(run) and text[start - 1 : start] != "."):
         return True
@@ -218,9 +226,14 @@ _PHONE = Rule(
 NUMBERS = (_CARD, _SSN, _NATIONAL_ID, _PHONE)
 
 
+_NO_DIGITS = bytes(code for code in range(128) if not chr(code).isdigit())
+
+
 def _numbers(text: str) -> list[Found]:
     """Find numbers that belong to a person, outside of ids, times and fractions."""
     found: list[Found] = []
+    if text.isascii() and len(text.encode().translate(None, _NO_DIGITS)) < 8:
+        return found
     for run in _RUN.finditer(text):
         if not run["rest"] or _is_harmless(text, *run.span()):
             continue

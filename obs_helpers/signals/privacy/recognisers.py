@@ -10,22 +10,22 @@ from obs_helpers.signals.privacy.secrets import SECRETS
 FAMILIES = (*SECRETS, ANNOUNCED, MAIL, *PHRASES, NEARBY)
 
 _BY_WORD = {
-    word: {place for place, family in enumerate(FAMILIES) if word in family.words}
+    word.encode(): {place for place, family in enumerate(FAMILIES) if word in family.words}
     for word in frozenset().union(*(family.words for family in FAMILIES))
 }
 _WORDS = frozenset(_BY_WORD)
-_ALL_PARTS = [(part, place) for place, family in enumerate(FAMILIES) for part in family.parts]
-_PARTS = tuple(pair for pair in _ALL_PARTS if pair[0].isascii())
-_OTHER_PARTS = tuple(pair for pair in _ALL_PARTS if not pair[0].isascii())
+_PARTS = [(part, place) for place, family in enumerate(FAMILIES) for part in family.parts]
+_ASCII_PARTS = [pair for pair in _PARTS if pair[0].isascii()]
 
 
 def recognisers_for(text: str) -> tuple[Recogniser, ...]:
     """Return those that could find anything in `text`."""
     lower = text.lower()
-    places = {place for part, place in _PARTS if part in lower}
-    if not lower.isascii():
-        places.update(place for part, place in _OTHER_PARTS if part in lower)
-    for word in _WORDS & words_of(lower):
+    parts = _ASCII_PARTS if text.isascii() else _PARTS
+    places = {place for part, place in parts if part in lower}
+    for word in _WORDS & words_of(text):
         places |= _BY_WORD[word]
+    if not places:
+        return PERSONAL
     chosen = [recogniser for place in sorted(places) for recogniser in FAMILIES[place].recognisers]
     return (*chosen, *PERSONAL)

@@ -64,14 +64,15 @@ def family(*recognisers: Recogniser, words: str | frozenset[str] = "", parts: st
 
 
 _LETTERS = re.compile(r"[^\W\d_]+")
-_NO_LETTERS = {code: " " for code in range(128) if not chr(code).isalpha()}
+_LOWER_OR_SPACE = bytes(code if chr(code).isalpha() else 32 for code in range(128)).lower()
+_LOWER_OR_SPACE += b" " * 128
 
 
-def words_of(lower: str) -> set[str]:
-    """Return the words of a text in lower case, letters only."""
-    if lower.isascii():
-        return set(lower.translate(_NO_LETTERS).split())
-    return set(_LETTERS.findall(lower))
+def words_of(text: str) -> set[bytes]:
+    """Return the words of a text, letters only, in lower case and encoded: that is faster."""
+    if text.isascii():
+        return set(text.encode().translate(_LOWER_OR_SPACE).split())
+    return {word.encode() for word in _LETTERS.findall(text.lower())}
 
 
 def has_any(text: str, parts: Iterable[str]) -> bool:

@@ -119,7 +119,11 @@ _USER_OPTION = Rule(
     ),
 )
 
-_WORDS = " ".join(re.split(r"[-_.\d]", prefix)[0] for prefix in _PREFIXES)
+_WORDS = " ".join(
+    word
+    for prefix in _PREFIXES
+    if len(word := re.split(r"[-_.\d]", prefix)[0]) > 1 and word != "key"
+)
 _MORE_WORDS = (
     "rk dop doo dor dos shpca shppa shpss sntrys sntryu xoxa xoxb xoxe xoxo xoxp xoxr xoxs"
 )
@@ -128,7 +132,7 @@ SECRETS = (
     family(_PRIVATE_KEY, parts="-----begin"),
     family(_WEBHOOK, _URL_PASSWORD, parts="://"),
     family(_JWT, parts="eyj"),
-    family(_API_KEY, words=f"{_WORDS} {_MORE_WORDS}", parts="aiza akia asia dapi"),
+    family(_API_KEY, words=f"{_WORDS} {_MORE_WORDS}", parts="aiza akia asia dapi r8_ key-"),
     family(_BOT, parts=":aa"),
     family(_AUTH, words="bearer basic"),
     family(_IN_QUERY, parts="? &"),

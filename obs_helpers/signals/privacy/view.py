@@ -10,6 +10,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from obs_helpers.signals.privacy.rule import has_any
+
 _LOOK_ALIKES = dict(
     zip(
         "асеԁһіјорԛѕԝхуАВЕКМНОРСТХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",  # noqa: RUF001 -- Cyrillic, then Greek
@@ -25,8 +27,9 @@ _DISGUISE = re.compile(
     r"|%40|%2[bB]|&commat;|&#x?[0-9a-fA-F]{2,4};|\\u00[2-7][0-9a-fA-F]"
     r"|\*\*|</?(?:b|i|u|em|strong|span|code|mark|font|tt|a)(?:\s[^<>]{0,80})?>"
 )
-_ODD = re.compile(r"[^\x00-\x7f]")
-_SIGNS = re.compile(r"%[42]|&[#c]|\\u00|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\*\*|</")
+_ODD = re.compile(r"[^\x09\x0a\x0d\x20-\x7e]")
+_SIGNS = ("%4", "%2", "&", "\\u", "**", "</")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class View:
@@ -37,7 +40,7 @@ class View:
         self.text = text
         self._starts: list[int] = []
         self._ends: list[int] = []
-        if _SIGNS.search(text) or not (text.isascii() or _is_plain(text)):
+        if _may_hide(text):
             self._look_through(text)
 
     def _look_through(self, text: str) -> None:
@@ -61,8 +64,12 @@ class View:
         return (self._starts[start], self._ends[end - 1]) if self._ends else (start, end)
 
 
-def _is_plain(text: str) -> bool:
-    return all(_plain(letter) == letter for letter in set(_ODD.findall(text)))
+def _may_hide(text: str) -> bool:
+    if has_any(text, _SIGNS):
+        return True
+    if text.isascii():
+        return not text.isprintable() and _CONTROL.search(text) is not None
+    return any(_plain(letter) != letter for letter in set(_ODD.findall(text)))
 
 
 @lru_cache(maxsize=4096)
