@@ -64,8 +64,10 @@ def family(*recognisers: Recogniser, words: str | frozenset[str] = "", parts: st
 
 
 _LETTERS = re.compile(r"[^\W\d_]+")
-_LOWER_OR_SPACE = bytes(code if chr(code).isalpha() else 32 for code in range(128)).lower()
-_LOWER_OR_SPACE += b" " * 128
+_LOWER_OR_SPACE = bytes(
+    ord(chr(code).lower()) if chr(code).isascii() and chr(code).isalpha() else 32
+    for code in range(256)
+)
 
 
 def words_of(text: str) -> set[bytes]:
