@@ -130,7 +130,68 @@ NAMED = [
     ("password={}", "SECRET", "pass"),
 ]
 
+IN_CONTEXT = [
+    ("pass={}", "SECRET", "hunter2"),
+    ("hmac_key={}", "SECRET", "7vQQe-RaHlkAiQTG"),
+    ("ansible_become_pass={}", "SECRET", "Falcon77"),
+    ("secret_key_base: {}", "SECRET", "722a5724646d9d58"),
+    ("password={}", "SECRET", "SFSpVuL_vNM"),
+    ("PASSWORD: str = '{}'", "SECRET", "hunter2"),
+    ("I changed the password to {} today", "SECRET", "River4847"),
+    ("The password for the staging box is {}", "SECRET", "River4847"),
+    ("the admin password's {}", "SECRET", "River4847"),
+    ("the cvv is {}", "SECRET", "805"),
+    ("La mia password è {}", "SECRET", "River4847"),
+    ("('authorization', '{}')", "SECRET", "Bearer abcdefgh"),
+    ("['--password', '{}']", "SECRET", "hunter2"),
+    ("- name: DB_PASSWORD\n  value: {}", "SECRET", "hunter2"),
+    ('<add key="ApiKey" value="{}"/>', "SECRET", "hunter2"),
+    ("<apiKey><![CDATA[{}]]></apiKey>", "SECRET", "hunter2"),
+    ('<wsse:Password Type="x">{}</wsse:Password>', "SECRET", "hunter2"),
+    ("CREATE USER a IDENTIFIED BY '{}'", "SECRET", "hunter2"),
+    ("credentials: {}", "SECRET", "bob / hunter2"),
+    ("Authorization: {}", "SECRET", 'Digest username="bob", response="9932dade"'),
+    ("use {} as my SSN", "SSN", "123456789"),
+    ("Steuer-ID 47 036 892 816: {}", "EMAIL", "ada@example.org"),
+    ("用户{}已更新", "EMAIL", "ada@example.org"),
+    ("用户{}已更新", "SSN", "123-45-6789"),
+    ("我的密码是{}。", "SECRET", "hunter22"),
+    ("dob={}", "BIRTH_DATE", "06-Oct-1999"),
+    ("born on {} in Rome", "BIRTH_DATE", "5 January 1980"),
+    ("please ship it to {} and call", "ADDRESS", "12 N. Oak Blvd, Springfield"),
+    ('customer_name="{}" plan=free', "NAME", "Ada Lovelace"),
+    ("my name is {}, hello", "NAME", "Ada Lovelace"),
+    ("from {} port 22", "IP", "2001:db8::8a2e:370:7334"),
+    ("Fax 089 / {}", "PHONE", "99998531"),
+    ("4111 **1111** {}", "CARD", "1111 1111"),
+]
+"""A marker takes the place of all that the value belongs to: of more, where told so below."""
+
+IN_CODE = [
+    "password = getpass('Password: ')",
+    "password = os.environ['DB_PASSWORD']",
+    "def login(password: str, token: str | None = None) -> bool:",
+    "if password is None or token == '': raise ValueError('missing')",
+    "client = Client(api_key=settings.api_key, password=password)",
+    "SELECT 1 WHERE password = $1",
+    "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf",
+    "{'message': 'no API key', 'type': 'x'}",
+    "serviceAccountToken:\n  expirationSeconds: 3607",
+    '{"token_type":"bearer","expires_in":3600}',
+    "password: $DB_PASSWORD run_id=25206493-e5a9-426d-a767-27808fb92edb",
+    "missing bearer token run_id=dd849062-575c-4592-a45b-647b19688f94",
+    "password=*** token=**** run_id=50dc11f2",
+    "first token: 610ms, time to first token: 0.61 s",
+    "postgres://<user>:<password>@host/db",
+    "2025-01-06 20:29:38 phone",
+    "password is wrong, the token has expired, your key is missing",
+    "flight on 2026-01-12 at 10:45, back on 01.03.2026 at 18:05",
+    "Chrome/124.0.0.0 Safari/537.36, version 83.6.74.11",
+    "order_id=6264402887796783 span_id=3617295054069583",
+]
+
 CLEAN = [
+    *IN_CODE,
     "",
     "550e8400-e29b-41d4-a716-446655440000",
     "12345678-1234-4234-8234-123456789012",
@@ -191,6 +252,17 @@ def test_a_value_goes_wherever_it_stands_in_a_text(
         else:
             assert cleaned == text.replace("{}", value.replace(core, f"[{marker}]"))
             assert redact.found == {marker: text.count("{}")}
+
+
+@pytest.mark.parametrize(("text", "marker", "value"), IN_CONTEXT)
+def test_a_value_goes_by_its_context_and_the_text_around_it_stays(
+    redact: Redactor, text: str, marker: str, value: str
+) -> None:
+    cleaned = redact(text.replace("{}", value))
+    before, after = text.split("{}")
+    assert cleaned.endswith(f"[{marker}]{after}")
+    if marker not in ("PHONE", "CARD"):  # these take their first digits along
+        assert cleaned.removesuffix(f"[{marker}]{after}") in (before, redact(before))
 
 
 @pytest.mark.parametrize(("text", "marker", "value"), NAMED)
@@ -519,7 +591,25 @@ def test_a_check_that_raises_lets_nothing_through(redact: Redactor) -> None:
         *("a", "7", "@", "a@", "a.", ".", "-", "+1 ", "(1) ", "0 ", "00", "%40", ":", "/", " "),
         *("eyJ", "eyJaaaaa.", "[", "{", '{"a":', "password:", "password", "token is ", "://a:"),
         *("sk-", "1.2.", "A1", "GB82 ", "-----BEGIN PRIVATE KEY-----", "bearer ", "a_", "é", "\n"),
-        *("[EMAIL]", "4111 1111 1111 ", "_-", "\ud800", '"', "\\", "api_key", "1-", "(0) "),
+        *(
+            "[EMAIL]",
+            "4111 1111 1111 ",
+            "_-",
+            "\ud800",
+            "pwd:",
+            "?token=",
+            "=.token",
+            "'password', '",
+            "ssn 123-45-6789 ",
+            "cvv: ",
+            "<password>",
+            "my name is ",
+            '"',
+            "\\",
+            "api_key",
+            "1-",
+            "(0) ",
+        ),
     ],
 )
 def test_hostile_text_comes_back_bounded(redact: Redactor, unit: str) -> None:
@@ -527,7 +617,7 @@ def test_hostile_text_comes_back_bounded(redact: Redactor, unit: str) -> None:
     ((key, value),) = redact({text[: MAX_SCAN - 1]: text}).items()
     for found in (value, redact([text])[0]):
         assert len(found) < MAX_SCAN
-        assert found.endswith(" more characters]") or found == "[SECRET]"
+        assert found.endswith(" more characters]") or found in ("[SECRET]", "[SSN]")
     assert len(key) < 4 * MAX_SCAN
 
 

@@ -19,11 +19,11 @@ from typing import Any
 import orjson
 
 from obs_helpers.safe_json import text_of
-from obs_helpers.signals.privacy.announced import fits
 from obs_helpers.signals.privacy.check_digits import is_card
 from obs_helpers.signals.privacy.names import is_id, kind_of
 from obs_helpers.signals.privacy.recognisers import recognisers_for
 from obs_helpers.signals.privacy.rule import HOLE, Found, Recogniser, has_any
+from obs_helpers.signals.privacy.values import fits
 from obs_helpers.signals.privacy.view import View
 
 MAX_SCAN = 32_768
@@ -231,14 +231,19 @@ class Redactor:
 
 def _take(hits: Iterable[Found], text: str, found: list[Found]) -> str:
     """Add the `hits` to what was `found`; return `text` with holes there."""
-    for start, end, marker in hits:
+    parts: list[str] = []
+    done = 0
+    for start, end, marker in sorted(hits):
         if not (0 <= start < end <= len(text) and _MARKER.fullmatch(f"[{marker}]")):
             msg = f"a recogniser found {start} to {end} as {marker!r} in a text of {len(text)}"
             raise ValueError(msg)
-        for part in _NOT_FOUND_YET.finditer(text, start, end):
-            found.append(Found(*part.span(), marker))
-        text = text[:start] + HOLE * (end - start) + text[end:]
-    return text
+        if end > done:
+            start = max(start, done)
+            for part in _NOT_FOUND_YET.finditer(text, start, end):
+                found.append(Found(*part.span(), marker))
+            parts += (text[done:start], HOLE * (end - start))
+            done = end
+    return "".join((*parts, text[done:]))
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> None:

@@ -43,6 +43,10 @@ TELLING_WORDS = frozenset(
     for part in (_rare_word(name), name.replace(" ", ""))
 )
 """Every telling name has one of these words, or ends in one of `GLUED`."""
+LAST_WORDS = frozenset(
+    name.split()[-1] for name in (*vocabulary.SECRET_PAIRS, *_MARKERS, *vocabulary.MORE_WORDS)
+)
+"""A name of several words that tells anything ends in one of these."""
 GLUED = ("password", "token", "secret", "apikey", "passphrase")
 
 
@@ -62,6 +66,8 @@ def kind_of(name: str, parent: str = "") -> Kind | None:
         name: The key of a dict, or what stands before `=` or `:` in a text.
         parent: The key of the dict around it: a `name` is a person's under `customer`.
     """
+    if name.startswith("["):  # a marker
+        return None
     parts = words(name)
     while len(parts) > 1 and (parts[-1] in vocabulary.MORE_WORDS or parts[-1].isdigit()):
         if " ".join(parts[-3:]) in _MARKERS or " ".join(parts[-2:]) in _MARKERS:
@@ -73,7 +79,7 @@ def kind_of(name: str, parent: str = "") -> Kind | None:
     if around and _is_person(around[0]):
         return Kind("NAME", sure=False)
     if _is_secret(parts):
-        return Kind("SECRET", sure=True)
+        return Kind("SECRET", sure=parts != ["pass"])
     for count in range(min(4, len(parts)), 0, -1):
         known = " ".join(parts[-count:])
         if known in _MARKERS:
@@ -89,6 +95,7 @@ def _is_secret(parts: list[str]) -> bool:
     pair = f"{parts[-2]} {last}" if len(parts) > 1 else ""
     return (
         last in vocabulary.SECRET_NAMES
+        or last == "pass"
         or parts[-1] in vocabulary.SECRET_NAMES
         or pair in vocabulary.SECRET_PAIRS
         or bool(_GLUED.fullmatch(last))

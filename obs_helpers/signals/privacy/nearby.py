@@ -9,11 +9,14 @@ from obs_helpers.signals.privacy.rule import Found, family
 _REACH = 60
 """Characters between the noun and the number, at most."""
 _LOOSE = re.compile(
-    r"(?<![\w.+-])\+?\(?[A-Z]{0,2}\d(?:\)?[ ./-]?\d){5,14}(?:[ -]?[A-Z])?(?![\w-]|\.\d)"
+    r"(?<![A-Za-z0-9_.+-])\+?\(?[A-Z]{0,2}\d(?:\)?[ ./-]?\d){5,14}(?:[ -]?[A-Z])?"
+    r"(?![A-Za-z0-9_-]|\.\d)"
 )
 
 
 def _could_be_called(text: str) -> bool:
+    if re.match(r"(?:19|20)\d\d-[01]\d-", text):  # a time
+        return False
     digits = re.sub(r"\D", "", text)
     return 10 <= len(digits) <= 13 and (
         text[0] in "+(0" or (len(digits) == 10 and text[0] in "23456789")
@@ -30,7 +33,10 @@ _NOUNS = {  # the noun, what it announces, and who checks the number
     r"nhs": ("NATIONAL_ID", ["gb.nhs"]),
     r"bsn|burgerservicenummer": ("NATIONAL_ID", ["nl.bsn"]),
     r"pesel": ("NATIONAL_ID", ["pl.pesel"]),
-    r"steuer-?(?:id|identifikationsnummer|nummer)": ("NATIONAL_ID", ["de.idnr"]),
+    r"idnr|identifikationsnummer|steuer-?(?:id|identifikationsnummer|nummer)": (
+        "NATIONAL_ID",
+        ["de.idnr"],
+    ),
     r"nir|sécurité sociale": ("NATIONAL_ID", ["fr.nir"]),
     r"itin|tax id|taxpayer": ("NATIONAL_ID", ["us.itin", "us.tin"]),
 }
@@ -60,6 +66,6 @@ def _near(text: str) -> list[Found]:
 NEARBY = family(
     _near,
     words="ssn social sin dni nif nie cpf aadhaar aadhar personnummer nhs bsn burgerservicenummer "
-    "pesel steuer steueridentifikationsnummer steuernummer nir sociale itin tax taxpayer mobile "
-    "telephone phone cell handy",
+    "idnr identifikationsnummer pesel steuer steueridentifikationsnummer steuernummer nir sociale "
+    "itin tax taxpayer mobile telephone phone cell handy",
 )

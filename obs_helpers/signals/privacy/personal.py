@@ -5,7 +5,7 @@ import re
 from obs_helpers.signals.privacy.check_digits import checked, iban, is_address, is_card
 from obs_helpers.signals.privacy.rule import HOLE, Found, Rule, family
 
-_NOT_CODE = r"(?![^\W_]|-\w|\.\d)"
+_NOT_CODE = r"(?![A-Za-z0-9]|-[A-Za-z0-9]|\.\d)"
 
 # -- E-mail and IP addresses --------------------------------------------------------------
 
@@ -35,11 +35,14 @@ def _is_mail(text: str) -> bool:
     return not retina and local not in ("git", "hg", "svn")
 
 
+_LETTER = r"A-Za-z0-9\u00c0-\u024f\u0370-\u04ff"
+"""Of alphabets that are used in addresses; others, such as Chinese, stand around them."""
 _EMAIL = Rule(
     "EMAIL",
     re.compile(
-        r"(?<![\w.+%-])(?:[\w.+%-]{1,32}['\u2019])?[\w.+%-]{1,64}@(?:[^\W_][\w-]{0,62}\.){1,8}"
-        r"[^\W\d_]{2,24}(?![^\W_]|-)"
+        rf"(?<![{_LETTER}_.+%-])(?:[{_LETTER}_.+%-]{{1,32}}['\u2019])?[{_LETTER}_.+%-]{{1,64}}@"
+        rf"(?:[{_LETTER}][{_LETTER}-]{{0,62}}\.){{1,8}}(?![0-9])[{_LETTER}]{{2,24}}"
+        rf"(?![{_LETTER}]|-)"
     ),
     _is_mail,
 )
@@ -131,7 +134,7 @@ def _is_harmless(text: str, start: int, end: int) -> bool:
 _CARD = Rule(
     "CARD",
     re.compile(
-        r"(?<![^\W_])(?<![^\W_][.-])[2-6](?:\d{12,18}"
+        r"(?<![A-Za-z0-9])(?<![A-Za-z0-9][.-])[2-6](?:\d{12,18}"
         r"|\d{3}(?P<s>[ ./\n-]| - |  )\d{4}(?P=s)\d{4}(?P=s)\d{4}(?:(?P=s)\d{3})?"
         r"|\d{3}(?P<t>[ ./-]| - |  )\d{6}(?P=t)\d{4,5})" + _NOT_CODE
     ),
@@ -140,7 +143,7 @@ _CARD = Rule(
 _SSN = Rule(
     "SSN",
     re.compile(
-        r"(?<![^\W_])(?<![.-])(?!000|666|9)\d{3}(?P<s>[ -])(?!00)\d{2}(?P=s)(?!0000)\d{4}"
+        r"(?<![A-Za-z0-9])(?<![.-])(?!000|666|9)\d{3}(?P<s>[ -])(?!00)\d{2}(?P=s)(?!0000)\d{4}"
         + _NOT_CODE
     ),
 )
@@ -175,7 +178,8 @@ _CHECKS = [(re.compile(shape), checked(module)) for shape, module in _NATIONAL.i
 _NATIONAL_ID = Rule(
     "NATIONAL_ID",
     re.compile(
-        rf"(?<![^\W_])(?<![.-])(?:{'|'.join(sorted(_NATIONAL, key=len, reverse=True))}){_NOT_CODE}"
+        rf"(?<![A-Za-z0-9])(?<![.-])(?:{'|'.join(sorted(_NATIONAL, key=len, reverse=True))})"
+        + _NOT_CODE
     ),
     _has_check_digit,
 )
@@ -211,15 +215,15 @@ def _is_phone(text: str) -> bool:
 _PHONE = Rule(
     "PHONE",
     re.compile(
-        r"(?<![\w.+-])(?<![\w]/)(?:"
+        r"(?<![A-Za-z0-9_.+-])(?<![A-Za-z0-9]/)(?:"
         r"(?:\+|\b00)[1-9]\d{0,2}[ ./-]?(?:\(0\)[ ]?)?(?:\(?\d{1,5}\)?[ ./-]{0,2}){1,6}\d{2,5}"
         rf"|(?:1[ .-])?(?:\({_NANP}\) ?|{_NANP}[ .-]){_NANP}[ .-]\d{{4}}"
         r"|\(0\d{1,5}\)[ -]?\d{2,8}(?:[ -]\d{2,6}){0,3}"
-        r"|0[1-9]\d{0,4}(?:[ /-]|\.(?=\d\d\.))\d{2,8}(?:[ .-]\d{2,6}){0,4}"
+        r"|0[1-9]\d{0,4}(?:[ /-]| / |\.(?=\d\d\.))\d{2,8}(?:[ .-]\d{2,6}){0,4}"
         r"|0[1-9](?:[ .]\d{2}){4}"
         r"|[6-9]\d{4}[ -]\d{5}|[67]\d{2}(?: \d{2}){3}|[679]\d{2} \d{3} \d{3}"
         r"|\(\d{2}\) ?9?\d{4}-\d{4}"
-        r")(?:\s?(?:x|ext\.?)\s?\d{1,5})?(?![\w-]|\.\d)"
+        r")(?:\s?(?:x|ext\.?)\s?\d{1,5})?(?![A-Za-z0-9_-]|\.\d)"
     ),
     _is_phone,
 )
@@ -237,11 +241,12 @@ def _numbers(text: str) -> list[Found]:
     for run in _RUN.finditer(text):
         if not run["rest"] or _is_harmless(text, *run.span()):
             continue
-        start, end = max(0, run.start() - _MARGIN), min(len(text), run.end() + _MARGIN)
+        first = max(0, run.start() - _MARGIN)
+        window = text[first : run.end() + _MARGIN]
         for rule in NUMBERS:
-            for hit in rule.within(text, start, end):
-                found.append(hit)
-                text = text[: hit.start] + HOLE * (hit.end - hit.start) + text[hit.end :]
+            for start, end, marker in rule(window):
+                found.append(Found(first + start, first + end, marker))
+                window = window[:start] + HOLE * (end - start) + window[end:]
     return found
 
 

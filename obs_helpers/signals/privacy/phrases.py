@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 
 from obs_helpers.signals.privacy import vocabulary
-from obs_helpers.signals.privacy.announced import DATE, PERSON, STREET, cut_at_clause
 from obs_helpers.signals.privacy.plausible import could_be_person, is_strong, looks_like_street
 from obs_helpers.signals.privacy.rule import HOLE, Found, Rule, family
+from obs_helpers.signals.privacy.values import DATE, PERSON, STREET, cut_at_clause
 
 _PERSON = re.compile(PERSON)
 _ANNOUNCEMENTS = [(phrase, 1) for phrase in vocabulary.INTRODUCTIONS | vocabulary.TITLES] + [
@@ -32,10 +32,10 @@ _BORN = Rule(
     "BIRTH_DATE",
     re.compile(
         r"(?i:\b(?:born(?: on)?|birth ?date|birthday|date of birth|d\.?o\.?b\.?|geboren(?: am)?"
-        r"|geb\."
-        r"|née?(?: le)?|nacid[oa](?: el)?|nat[oa] il|nascid[oa](?: em)?|född|geburtsdatum"
+        r"|geb\.|geburtstag"
+        r"|née?(?: le)?|nac(?:id[oa]|í)(?: el)?|nat[oa] il|nascid[oa](?: em)?|född|geburtsdatum"
         r"|date de naissance|fecha de nacimiento|data di nascita|data de nascimento))"
-        r"(?i: is| was| on|:|,| es| est| ist| è| é| lautet)?[ :=]{1,3}(?i:the )?"
+        r"(?i: is| was| on|:|,| es| est| ist| è| é| lautet)?[ :=]{1,3}(?i:the |der |le |el |il )?"
         rf"(?P<value>{DATE})"
     ),
 )
@@ -56,9 +56,9 @@ _CALL = Rule(
     re.compile(
         r"(?i:\b(?:phone|telephone|tel|mobile|cell|call|fax|whatsapp|sms|text|ring|reach"
         r"|telefon|handy|handynummer|telefonnummer|teléfono|téléphone|rufnummer|erreichbar"
-        r"|llám[ae]\w*|appel\w+)\b\.?)"
+        r"|llám[ae]\w*|appel\w+)\b\.?|(?:电话|電話|手机|手機)[是为は:]?)"
         r"(?i: (?:me|us|him|her|back|number|no\.?|is|at|on|under|al|au|unter|my|es|ist|est)){0,4}"
-        r"[ :.]{1,3}(?P<value>\+?\(?\d(?:[ ./()-]{0,2}\d){7,14})(?![\w-]|\.\d)"
+        r"[ :.]{0,3}(?P<value>\+?\(?\d(?:[ ./()-]{0,2}\d){7,14})(?![\w-]|\.\d)"
     ),
 )
 _LIVES = re.compile(
@@ -94,7 +94,7 @@ PHRASES = (
         words="mot contraseña clave senha clé",
         parts="密 口令 パスワード 비밀번호 пapoль",
     ),
-    family(_CALL, words=vocabulary.CALL_WORDS),
+    family(_CALL, words=vocabulary.CALL_WORDS, parts="电话 電話 手机 手機"),
     family(_addresses, words=vocabulary.PLACE_WORDS),
     family(_names, words=vocabulary.NAME_WORDS),
 )

@@ -1,15 +1,18 @@
 """Whether what follows a telling name is a value at all: "password is wrong" holds none."""
 
+import itertools
 import re
 
 from obs_helpers.signals.privacy.vocabulary import NO_NAMES, NO_SECRETS
 
 _PLACEHOLDER = re.compile(
-    r"\$\{.*|\$\(.*|\$[A-Z_]+|<[^<>]*>|\{+[^{}]*\}+|%s|%\(.*|[*x•.…_-]{3,}|\.\.\.|\[.*\]?"
+    r"\$\{.*|\$\(.*|\$\w+|\:[a-z_]+|\?|<[^<>]*>|\{+[^{}]*\}+|%s|%\(.*|[*x•.…_-]{3,}|\.\.\.|\[.*\]?"
 )
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z_]*")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\??\.[A-Za-z_]\w*)+(?:\(.*)?")
 _CODE = re.compile(r"[A-Za-z_][\w.]*[(\[].*|\(.*|lambda\b.*")
+_ASSIGNED = re.compile(r"[A-Za-z_][\w.-]{0,40}=")
+_SHORT_SECRET = re.compile(r"(?i)\b(?:pin|cvv|cvc|otp|code)\b")
 _WORD_ENDS = ("ed", "ing", "able", "ible", "ly", "ive", "ory", "ant", "ent", "less", "ful")
 _STREET = re.compile(
     r"\b(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr|boulevard|blvd|way|court|ct|place|pl|square"
@@ -44,29 +47,42 @@ def looks_like_street(value: str) -> bool:
     return any(map(str.isdigit, value)) and bool(_STREET.search(value)) and "://" not in value
 
 
-def looks_secret(value: str, name: str, sep: str, after: str, before: str) -> bool:
-    """Tell whether `value`, unquoted after `name` and `sep`, is a secret and no prose or code."""
-    lower = value.lower()
-    if not value or is_placeholder(value) or lower.strip("|,.!?:") in NO_SECRETS:
+def looks_secret(value: str, name: str, sign: str, after: str, before: str) -> bool:
+    """Tell whether `value`, unquoted after `name` and `sign`, is a secret and no prose or code."""
+    if not value or is_placeholder(value) or _is_talk(value, name, before) or _is_code(value):
         return False
-    if _CODE.fullmatch(value) or (_DOTTED.fullmatch(value) and not _has_digit(value)):
-        return False
-    telling = is_strong(value)
-    if sep.isalpha() or sep in (" ", "\t", "|", ""):
-        return telling or (
-            _IDENTIFIER.fullmatch(value) is not None
-            and "_" not in value
-            and any(word in name.lower() for word in ("my pass", "my new pass", "our pass"))
-            and len(value) > 3
-            and not lower.endswith(_WORD_ENDS)
-        )
+    if not any(c in sign for c in "=:"):
+        return is_strong(value) or _is_said(value, name)
     if not _IDENTIFIER.fullmatch(value):
         return len(value) > 1 or value.isalnum()
-    if sep == ":":  # `password: hunter`, but not `password: use a long one`
+    if sign == ":":  # `password: hunter`, but not `password: use a long one`
         return len(value) > 2 and not re.match(r"\s\w|\(|\[", after)
-    spaced = before.endswith(" ")
     called = re.search(r"[(,]\s*[\w.]*=$", before)
-    return not spaced and not called and "_" not in value
+    return _is_random(value) or (not before.endswith(" ") and not called and "_" not in value)
+
+
+def _is_talk(value: str, name: str, before: str) -> bool:
+    """Tell whether it is something about a secret: a result, the next field, its own name."""
+    return (
+        value.lower().strip("|,.!?:") in NO_SECRETS
+        or name.lower().endswith(value.lower())
+        or (value.isdigit() and name.lower() == "pass")  # `pass=12 fail=3`
+        or (before.endswith(" ") and _ASSIGNED.match(value) is not None)
+    )
+
+
+def _is_code(value: str) -> bool:
+    dotted = _DOTTED.fullmatch(value) and not _has_digit(value)
+    return bool(dotted or _CODE.fullmatch(value))
+
+
+def _is_said(value: str, name: str) -> bool:
+    """Tell whether a word or a short number can be a secret, after "my password is"."""
+    if value.isdigit():
+        return len(value) > 2 and _SHORT_SECRET.search(name) is not None
+    mine = any(words in name.lower() for words in ("my pass", "my new pass", "our pass"))
+    word = _IDENTIFIER.fullmatch(value) and "_" not in value and len(value) > 3
+    return bool(mine and word and not value.lower().endswith(_WORD_ENDS))
 
 
 def is_strong(value: str) -> bool:
@@ -76,6 +92,12 @@ def is_strong(value: str) -> bool:
     symbol = any(c in "!@#$%^&*+=?~" for c in value.rstrip("!?"))
     mixed = len(value) > 7 and any(map(str.isupper, value[1:])) and any(map(str.islower, value))
     return _has_digit(value) or symbol or mixed
+
+
+def _is_random(value: str) -> bool:
+    """Tell whether capitals and small letters change too often for words."""
+    changes = sum(a.islower() != b.islower() for a, b in itertools.pairwise(value))
+    return len(value) > 7 and changes >= 0.4 * len(value)
 
 
 def _has_digit(value: str) -> bool:

@@ -1,13 +1,14 @@
 """All recognisers in the order in which they are tried: the surest take their part first."""
 
 from obs_helpers.signals.privacy.announced import ANNOUNCED
+from obs_helpers.signals.privacy.markup import MARKUP
 from obs_helpers.signals.privacy.nearby import NEARBY
 from obs_helpers.signals.privacy.personal import MAIL, PERSONAL
 from obs_helpers.signals.privacy.phrases import PHRASES
 from obs_helpers.signals.privacy.rule import Recogniser, words_of
 from obs_helpers.signals.privacy.secrets import SECRETS
 
-FAMILIES = (*SECRETS, ANNOUNCED, MAIL, *PHRASES, NEARBY)
+FAMILIES = (*SECRETS, MARKUP, ANNOUNCED, MAIL, *PHRASES, NEARBY)
 
 _BY_WORD = {
     word.encode(): {place for place, family in enumerate(FAMILIES) if word in family.words}

@@ -33,13 +33,9 @@ class Rule:
 
     def __call__(self, text: str) -> list[Found]:
         """Find what has the shape and passes the check."""
-        return self.within(text, 0, len(text)) if self.pattern.search(text) else []
-
-    def within(self, text: str, start: int, end: int) -> list[Found]:
-        """Find it between `start` and `end`."""
         group = "value" if "value" in self.pattern.groupindex else 0
         found = []
-        for match in self.pattern.finditer(text, start, end):
+        for match in self.pattern.finditer(text):
             first, last = match.span(group)
             value = text[first:last]
             if value and self.confirm(value):

@@ -19,7 +19,7 @@ _JWT = Rule("JWT", re.compile(r"(?<![\w])eyJ[\w-]{5,4000}(?:\.{1,2}[\w-]{1,8000}
 _PREFIXES = {  # by the makers' own documentation
     "sk-": r"sk-(?:proj|svcacct|admin|ant|or|lf)?[\w-]{20,250}",
     "aiza": r"AIza[\w-]{35,39}",
-    "ya29.": r"ya29\.[\w-]{20,400}",
+    "ya29.": r"ya29\.(?:[a-z]\.)?[\w-]{20,400}",
     "gocspx-": r"GOCSPX-[\w-]{20,40}",
     "gsk_": r"gsk_\w{20,100}",
     "hf_": r"hf_\w{20,100}",
@@ -63,6 +63,9 @@ _PREFIXES = {  # by the makers' own documentation
     "figd_": r"figd_[\w-]{30,60}",
     "tskey-": r"tskey-[\w-]{20,80}",
     "age-secret-key-": r"AGE-SECRET-KEY-1[A-Z0-9]{50,70}",
+    "sbp_": r"sbp_[0-9a-f]{40}",
+    "dp.": r"dp\.(?:pt|st|ct|sa|scim|audit)\.[\w-]{40,44}",
+    "access_token$": r"access_token\$(?:production|sandbox)\$\w{16}\$\w{32}",
     "key-": r"key-[0-9a-f]{32}",
     "aaaa": r"AAAA[\w-]{7}:[\w-]{120,180}",
 }
@@ -74,6 +77,8 @@ def _is_key(text: str) -> bool:
 
 
 _API_KEY = Rule("API_KEY", re.compile(f"{_NEW}(?:{'|'.join(_PREFIXES.values())}){_DONE}"), _is_key)
+_TERRAFORM = Rule("API_KEY", re.compile(rf"(?<!\w)\w{{14}}\.atlasv1\.[\w-]{{60,70}}{_DONE}"))
+_SIGNATURE = Rule("SECRET", re.compile(r"\bSignature=(?P<value>[0-9a-f]{64})\b"))
 _BOT = Rule("API_KEY", re.compile(rf"(?<!\d)\d{{8,10}}:AA[\w-]{{33}}{_DONE}"))
 _WEBHOOK = Rule(
     "WEBHOOK",
@@ -115,7 +120,7 @@ _USER_OPTION = Rule(
     "SECRET",
     re.compile(
         r"\bcurl\b[^\n]{0,400}?\s(?:-u|--user)[ =]{0,2}[\"']?"
-        r"(?P<value>[^\s:\"']{1,64}:[^\s\"']{1,200})"
+        r"(?P<value>[^\s:\"'$]{1,64}:[^\s\"']{1,200})"
     ),
 )
 
@@ -132,8 +137,10 @@ SECRETS = (
     family(_PRIVATE_KEY, parts="-----begin"),
     family(_WEBHOOK, _URL_PASSWORD, parts="://"),
     family(_JWT, parts="eyj"),
-    family(_API_KEY, words=f"{_WORDS} {_MORE_WORDS}", parts="aiza akia asia dapi r8_ key-"),
+    family(_API_KEY, words=f"{_WORDS} {_MORE_WORDS} dp", parts="aiza akia asia dapi r8_ key-"),
     family(_BOT, parts=":aa"),
+    family(_TERRAFORM, parts=".atlasv1."),
+    family(_SIGNATURE, words="signature"),
     family(_AUTH, words="bearer basic"),
     family(_IN_QUERY, parts="? &"),
     family(_USER_OPTION, words="curl"),

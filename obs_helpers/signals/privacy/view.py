@@ -24,11 +24,11 @@ _DASHES = dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\
 _DISGUISE = re.compile(
     r"\x1b\[[0-9;]{0,16}[a-zA-Z]|"
     r"[^\x09\x0a\x0d\x20-\x7e]"
-    r"|%40|%2[bB]|&commat;|&#x?[0-9a-fA-F]{2,4};|\\u00[2-7][0-9a-fA-F]"
-    r"|\*\*|</?(?:b|i|u|em|strong|span|code|mark|font|tt|a)(?:\s[^<>]{0,80})?>"
+    r"|%40|%2[bB]|%3[aAdDfF]|(?<=\d)%20(?=\d)|&commat;|&#x?[0-9a-fA-F]{2,4};|\\u00[2-7][0-9a-fA-F]"
+    r"|(?<=\w)\*\*(?!\*)|(?<!\*)\*\*(?=\w)|</?(?:b|i|u|em|strong|span|code|mark|font|tt|a)(?:\s[^<>]{0,80})?>"
 )
 _ODD = re.compile(r"[^\x09\x0a\x0d\x20-\x7e]")
-_SIGNS = ("%4", "%2", "&", "\\u", "**", "</")
+_SIGNS = ("%4", "%2", "%3", "&", "\\u", "**", "</")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 

@@ -10,15 +10,16 @@ def _listed(text: str, between: str | None = None) -> frozenset[str]:
 
 SECRET_NAMES = _listed(
     """
-    clave schlüssel contraseña password passwords passwd pwd passphrase passcode passkey secret
-    secrets token jwt otp authorization cookie cookies credential credentials cvv cvc cvv2 pin
-    apikey bearer connectionstring mnemonic kennwort passwort contrasena senha
+    wachtwoord lösenord passord salasana hasło heslo parola clave schlüssel contraseña password
+    passwords passwd pwd passphrase passcode passkey secret secrets token jwt otp authorization
+    cookie cookies credential credentials cvv cvc cvv2 pin apikey bearer connectionstring
+    mnemonic kennwort passwort contrasena senha
     """
 )
 """A name that ends in one of these holds a secret."""
 SECRET_PAIRS = _listed(
     """
-    api schlüssel, api schluessel, clé api, cle api, chiave api, clave api, chave api, api key,
+    api schlüssel, api schluessel, clé api, cle api, chiave api, clave api, chave api, hmac key, api key,
     access key, private key, secret key, account key, auth key, encryption key, signing key,
     master key, shared key, ssh key, license key, service key, storage key, subscription key,
     api keys, access keys, private keys, secret keys, access tokens, refresh tokens, api tokens,
@@ -33,15 +34,15 @@ SECRET_PAIRS = _listed(
 HARMLESS_TOKENS = _listed(
     """
     next page stop eos bos pad unk sep cls mask max min first last per special input output
-    prompt completion cached reasoning total each every continuation sync cursor start end a the
-    any think delimiter
+    prompt completion cached reasoning total each every continuation sync cursor start end think
+    delimiter
     """
 )
 """Words before `token` that make it a piece of text or of a list."""
 MORE_WORDS = _listed(
     """
-    value header text string raw plain plaintext old new current confirm confirmation b64 base64
-    pem env prod production dev test staging default backup primary secondary
+    value base header text string raw plain plaintext old new current confirm confirmation b64
+    base64 pem env prod production dev test staging default backup primary secondary
     """
 )
 """They follow the word that decides, and change nothing."""
@@ -70,19 +71,20 @@ NAMES_OF = {
     ),
     "NATIONAL_ID": _listed(
         """
-        national id, national identifier, national insurance, national insurance number, national id
-        number, nino, tax id, tax number, tin, itin, passport, passport number, passport no, driver
-        license, drivers license, driving licence, driver licence, license number, licence number,
-        nhs number, nhs no, nhs, aadhaar, aadhar, aadhaar number, pan number, cpf, dni, nie, nif,
-        personnummer, pesel, bsn, codice fiscale, sin, nir, numero securite sociale, sécurité
-        sociale, securite sociale, social insurance number, identity number, steuer id, tfn
+        national id, national identifier, national insurance, national insurance number,
+        national id number, nino, tax id, tax number, tin, itin, passport, passport number,
+        passport no, driver license, drivers license, driving licence, driver licence, license
+        number, licence number, nhs number, nhs no, nhs, aadhaar, aadhar, aadhaar number, pan
+        number, cpf, dni, nie, nif, personnummer, pesel, bsn, codice fiscale, sin, nir, numero
+        securite sociale, sécurité sociale, securite sociale, social insurance number, identity
+        number, steuer id, tfn
         """,
         ",",
     ),
     "CARD": _listed(
         """
-        card number, card no, credit card, debit card, cc number, cc num, ccnum, cardnumber, card
-        pan, payment card, credit card number, debit card number
+        card number, card no, credit card, debit card, cc number, cc num, ccnum, cardnumber,
+        card pan, payment card, credit card number, debit card number
         """,
         ",",
     ),
@@ -103,29 +105,29 @@ NAMES_OF = {
     ),
     "BIRTH_DATE": _listed(
         """
-        birth date, birthdate, date of birth, of birth, dob, birthday, birth day, birth year, born,
-        born on, geburtsdatum, date naissance, fecha nacimiento
+        birth date, birthdate, date of birth, of birth, dob, birthday, birth day, birth year,
+        born, born on, geburtsdatum, date naissance, fecha nacimiento
         """,
         ",",
     ),
     "NAME": _listed(
         """
         first name, last name, full name, given name, family name, middle name, maiden name,
-        surname, firstname, lastname, fullname, customer name, client name, patient name, contact
-        name, employee name, passenger name, guest name, recipient name, cardholder, cardholder
-        name, card holder, account holder, holder name, legal name, person name, traveler name,
-        traveller name, beneficiary name, member name, applicant name, candidate name, student name,
-        user full name, real name, payee name, nachname, vorname
+        surname, firstname, lastname, fullname, customer name, client name, patient name,
+        contact name, employee name, passenger name, guest name, recipient name, cardholder,
+        cardholder name, card holder, account holder, holder name, legal name, person name,
+        traveler name, traveller name, beneficiary name, member name, applicant name, candidate
+        name, student name, user full name, real name, payee name, nachname, vorname
         """,
         ",",
     ),
     "ADDRESS": _listed(
         """
-        address, addr, adress, indirizzo, endereço, anschrift, home address, street address, postal
-        address, street, billing address, shipping address, mailing address, delivery address,
-        residential address, address line, address line 1, address 1, address line1, address1,
-        address line 2, address2, addr1, street name, customer address, ship to, user address,
-        patient address, adresse, direccion, residence, work address
+        address, addr, adress, indirizzo, endereço, anschrift, home address, street address,
+        postal address, street, billing address, shipping address, mailing address, delivery
+        address, residential address, address line, address line 1, address 1, address line1,
+        address1, address line 2, address2, addr1, street name, customer address, ship to, user
+        address, patient address, adresse, direccion, residence, work address
         """,
         ",",
     ),
@@ -192,8 +194,8 @@ ROLES = _listed(
 """After these a name has two words at least: `user Interface` is none."""
 BIRTH_WORDS = _listed(
     """
-    born birth birthday birthdate dob geboren geb naci nacido nacida nato nata nascido nascida
-    nacimiento naissance nascita nascimento geburtsdatum né née född
+    geburtstag nací born birth birthday birthdate dob geboren geb naci nacido nacida nato nata
+    nascido nascida nacimiento naissance nascita nascimento geburtsdatum né née född
     """
 )
 """A text without any of these announces no birthday …"""
