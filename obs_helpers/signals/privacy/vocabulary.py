@@ -19,7 +19,8 @@ SECRET_NAMES = _listed(
 """A name that ends in one of these holds a secret."""
 SECRET_PAIRS = _listed(
     """
-    api schlüssel, api schluessel, clé api, cle api, chiave api, clave api, chave api, hmac key, api key,
+    api schlüssel, api schluessel, clé api, cle api, chiave api, clave api, chave api, hmac key,
+    api key,
     access key, private key, secret key, account key, auth key, encryption key, signing key,
     master key, shared key, ssh key, license key, service key, storage key, subscription key,
     api keys, access keys, private keys, secret keys, access tokens, refresh tokens, api tokens,
