@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import metrics as otel_metrics
 from opentelemetry import trace as otel_trace
@@ -27,6 +27,9 @@ from obs_helpers.options import Options
 from obs_helpers.signals import instruments, logs, metrics, points, sinks, spans, traces
 from obs_helpers.signals.redaction import Redactor
 from obs_helpers.store import Store
+
+if TYPE_CHECKING:
+    from obs_helpers.signals.log_file import LogFile
 
 FLUSH_S = 0.5
 """The store takes what there is this often, in seconds of real time, in a thread."""
@@ -46,6 +49,7 @@ class Telemetry:
             if isinstance(options.store, Store)
             else Store(options.store, options.max_rows)
         )
+        self.log_file: LogFile | None = None
         self._closers: list[Callable[[], object]] = []
         try:
             self._make_traces()
@@ -150,16 +154,28 @@ class Telemetry:
         if options.console:
             writes.append(sinks.console)
         if options.file is not None:
-            write, close = sinks.rotating_file(
-                Path(options.file), options.file_bytes, options.file_backups
-            )
-            writes.append(write)
-            self._closers.append(close)
+            self.log_file = self._open_log_file(Path(options.file))
+            writes.append(self.log_file.write)
+            self._closers.append(self.log_file.finish)
         if options.otlp:
             write, close = exporters.otlp_logs(options.otlp, options.service)
             writes.append(write)
             self._closers.append(close)
         self._log_sinks = tuple(writes)
+
+    def _open_log_file(self, path: Path) -> "LogFile":
+        from obs_helpers.signals.log_file import LogFile  # loads slowly, and few need it
+
+        options = self.options
+        return LogFile(
+            path,
+            self.clock,
+            max_bytes=options.file_bytes,
+            backups=options.file_backups,
+            every=options.file_every,
+            max_age=options.file_max_age,
+            compress=options.file_compress,
+        )
 
     def _schedule(self) -> None:
         virtual = not isinstance(self.clock, SystemClock)
@@ -170,6 +186,8 @@ class Telemetry:
     def _tick(self) -> None:
         with contextlib.suppress(Exception):
             self.collect()
+            if self.log_file is not None:
+                self.log_file.tidy()
             if self.options.retention is not None:
                 now = datetime.fromtimestamp(self.clock.time_ns() // NS_PER_S, UTC)
                 self.store.forget_before(now - self.options.retention)
