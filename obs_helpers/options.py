@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from obs_helpers.clock import Clock
+from obs_helpers.signals.log_sampling import LogSampling
 from obs_helpers.signals.logs import LEVELS
 from obs_helpers.signals.redaction import Redactor
 from obs_helpers.store import Store
@@ -47,7 +48,9 @@ class Options:
     otlp: str | None = None
     """Send everything to this OTLP/HTTP endpoint as well, e.g. `http://localhost:4318`."""
     sampling: float = 1.0
-    """Share of traces that are kept, 0 to 1. Logs and metrics are always whole."""
+    """Share of traces that are kept, 0 to 1. Logs and metrics stay whole."""
+    log_sampling: LogSampling | None = None
+    """Which log lines are kept, by level, event and rate; all unless given."""
     redact: bool | Redactor = True
     """Replace personal data and secrets before anything is stored, printed or sent."""
     capture_content: bool = False
@@ -78,6 +81,8 @@ class Options:
         yield "sampling", _is_number(share) and 0 <= share <= 1, "a share from 0 to 1"
         for name in ("console", "capture_content", "file_compress"):
             yield name, isinstance(getattr(self, name), bool), "True or False"
+        sampled = self.log_sampling is None or isinstance(self.log_sampling, LogSampling)
+        yield "log_sampling", sampled, "a LogSampling, such as LogSampling(levels={'debug': 0.1})"
         yield "redact", isinstance(self.redact, bool | Redactor), "True, False or a Redactor"
         often = collect is None or (_is_number(collect) and collect > 0)
         yield "collect_s", often, "seconds above 0"

@@ -25,6 +25,7 @@ from obs_helpers import exporters
 from obs_helpers.clock import NS_PER_S, Chance, Clock, SystemClock
 from obs_helpers.options import Options
 from obs_helpers.signals import instruments, logs, metrics, points, sinks, spans, traces
+from obs_helpers.signals.log_sampling import LogSampler
 from obs_helpers.signals.redaction import Redactor
 from obs_helpers.store import Store
 
@@ -50,6 +51,7 @@ class Telemetry:
             else Store(options.store, options.max_rows)
         )
         self.log_file: LogFile | None = None
+        self.log_sampler: LogSampler | None = None
         self._closers: list[Callable[[], object]] = []
         try:
             self._make_traces()
@@ -89,6 +91,8 @@ class Telemetry:
         self.running = False
         try:
             self.metrics.close_idle_sessions(idle_s=0)
+            if self.log_sampler is not None:
+                self.log_sampler.close()
             self.flush()
         finally:
             self._undo_globals()
@@ -162,6 +166,13 @@ class Telemetry:
             writes.append(write)
             self._closers.append(close)
         self._log_sinks = tuple(writes)
+        if options.log_sampling is not None:
+            self.log_sampler = LogSampler(
+                options.log_sampling, self.clock, Chance(options.seed).stream("logs").random,
+                traces.current_trace_id, logs.OUTPUT.write, self.redact,
+            )  # fmt: skip
+            ends = spans.RequestEnds(self.log_sampler.end_request)
+            self.tracer_provider.add_span_processor(ends)
 
     def _open_log_file(self, path: Path) -> "LogFile":
         from obs_helpers.signals.log_file import LogFile  # loads slowly, and few need it
@@ -186,6 +197,8 @@ class Telemetry:
     def _tick(self) -> None:
         with contextlib.suppress(Exception):
             self.collect()
+            if self.log_sampler is not None:
+                self.log_sampler.tell()
             if self.log_file is not None:
                 self.log_file.tidy()
             if self.options.retention is not None:
@@ -204,6 +217,7 @@ class Telemetry:
         logs.configure(
             clock=self.clock, level=self.options.level, sinks=self._log_sinks,
             current_ids=traces.current_ids, redact=self.redact,
+            sampler=self.log_sampler,
         )  # fmt: skip
 
     def _undo_globals(self) -> None:

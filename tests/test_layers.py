@@ -17,7 +17,7 @@ LAYERS = [
     {"signals.rules"},
     {"signals.redaction", "signals.sinks", "signals.instruments", "signals.own_lines",
      "signals.old_files"},
-    {"signals.log_file"},
+    {"signals.log_file", "signals.log_sampling"},
     {"signals.logs", "signals.metrics", "signals.traces", "signals.spans", "signals.points"},
     {"store", "options", "exporters"},
     {"telemetry"},
