@@ -164,6 +164,16 @@ def say(to: LogSampler, level: str, event: str) -> None:
         way(event.encode())
 
 
+def test_a_line_whose_way_was_chosen_before_its_request_failed_is_written() -> None:
+    out: list[bytes] = []
+    subject = sampler(LogSampling(levels={"info": 0}), [1], out)
+    way = subject.way("info", "late")
+    say(subject, "error", "failed")
+    assert way is not None
+    way(b"late")
+    assert out == [b"failed", b"late"]
+
+
 def test_more_requests_than_there_is_room_for_drop_the_one_that_came_first() -> None:
     trace, out = [0], list[bytes]()
     held = sampler(LogSampling(levels={"debug": 0}, max_requests=2), trace, out)

@@ -68,7 +68,7 @@ class LogFile(ConcurrentRotatingFileHandler):
         self._began_ns: int | None = None
         self._end = 0
         self._untold = 0
-        self._rotates = True
+        self._rotates, self._settled = True, False
         self._packer: threading.Thread | None = None
 
     def write(self, line: bytes) -> None:
@@ -167,6 +167,10 @@ class LogFile(ConcurrentRotatingFileHandler):
     def _fd(self) -> int:
         if self.stream is None or self.stream.closed:
             self.stream = self.do_open()
+        if not self._settled:  # finish what a process before us died in
+            self._settled = True
+            with contextlib.suppress(OSError):
+                self._old.files()
         return self.stream.fileno()
 
     def _close_stream(self) -> None:
