@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from obs_helpers.clock import Clock
+from obs_helpers.signals.log_sampling import LogSampling
 from obs_helpers.signals.logs import LEVELS
 from obs_helpers.signals.redaction import Redactor
 from obs_helpers.store import Store
@@ -32,15 +33,24 @@ class Options:
     console: bool = False
     """Print each log line, in the cell that logs."""
     file: str | Path | None = None
-    """Write log lines to this file, rotated at `file_bytes`, `file_backups` old ones kept."""
+    """Write log lines to this file, rotated at `file_bytes`, `file_backups` old ones kept.
+    Several processes can write to one file."""
     file_bytes: int = 10_000_000
     file_backups: int = 5
+    file_every: timedelta | None = None
+    """Begin a new file each time this long, counted in UTC: each midnight for a day."""
+    file_max_age: timedelta | None = None
+    """Delete old files this long after they were rotated."""
+    file_compress: bool = False
+    """Compress old files with gzip."""
     prometheus_port: int | None = None
     """Serve metrics for Prometheus on this port of 127.0.0.1."""
     otlp: str | None = None
     """Send everything to this OTLP/HTTP endpoint as well, e.g. `http://localhost:4318`."""
     sampling: float = 1.0
-    """Share of traces that are kept, 0 to 1. Logs and metrics are always whole."""
+    """Share of traces that are kept, 0 to 1. Logs and metrics stay whole."""
+    log_sampling: LogSampling | None = None
+    """Which log lines are kept, by level, event and rate; all unless given."""
     redact: bool | Redactor = True
     """Replace personal data and secrets before anything is stored, printed or sent."""
     capture_content: bool = False
@@ -62,20 +72,24 @@ class Options:
                 raise ValueError(msg)
 
     def _checks_of_what(self) -> Iterator[tuple[str, bool, str]]:
-        clock, share, collect, keep = self.clock, self.sampling, self.collect_s, self.retention
+        clock, share, collect = self.clock, self.sampling, self.collect_s
         yield "clock", clock is None or hasattr(clock, "every"), "a SystemClock or a VirtualClock"
         yield "seed", self.seed is None or isinstance(self.seed, int), "a whole number"
         named = isinstance(self.service, str) and self.service != ""
         yield "service", named, "a name, such as 'travel-desk'"
         yield "level", self.level in LEVELS, f"one of {', '.join(LEVELS)}"
         yield "sampling", _is_number(share) and 0 <= share <= 1, "a share from 0 to 1"
-        for name in ("console", "capture_content"):
+        for name in ("console", "capture_content", "file_compress"):
             yield name, isinstance(getattr(self, name), bool), "True or False"
+        sampled = self.log_sampling is None or isinstance(self.log_sampling, LogSampling)
+        yield "log_sampling", sampled, "a LogSampling, such as LogSampling(levels={'debug': 0.1})"
         yield "redact", isinstance(self.redact, bool | Redactor), "True, False or a Redactor"
         often = collect is None or (_is_number(collect) and collect > 0)
         yield "collect_s", often, "seconds above 0"
-        kept = keep is None or (isinstance(keep, timedelta) and keep > timedelta(0))
-        yield "retention", kept, "a timedelta above zero, such as timedelta(days=7)"
+        for name in ("retention", "file_every", "file_max_age"):
+            span = getattr(self, name)
+            good = span is None or (isinstance(span, timedelta) and span > timedelta(0))
+            yield name, good, "a timedelta above zero, such as timedelta(days=7)"
 
     def _checks_of_where(self) -> Iterator[tuple[str, bool, str]]:
         port, otlp = self.prometheus_port, self.otlp

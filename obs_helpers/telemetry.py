@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import metrics as otel_metrics
 from opentelemetry import trace as otel_trace
@@ -25,8 +25,12 @@ from obs_helpers import exporters
 from obs_helpers.clock import NS_PER_S, Chance, Clock, SystemClock
 from obs_helpers.options import Options
 from obs_helpers.signals import instruments, logs, metrics, points, sinks, spans, traces
+from obs_helpers.signals.log_sampling import LogSampler
 from obs_helpers.signals.redaction import Redactor
 from obs_helpers.store import Store
+
+if TYPE_CHECKING:
+    from obs_helpers.signals.log_file import LogFile
 
 FLUSH_S = 0.5
 """The store takes what there is this often, in seconds of real time, in a thread."""
@@ -46,6 +50,8 @@ class Telemetry:
             if isinstance(options.store, Store)
             else Store(options.store, options.max_rows)
         )
+        self.log_file: LogFile | None = None
+        self.log_sampler: LogSampler | None = None
         self._closers: list[Callable[[], object]] = []
         try:
             self._make_traces()
@@ -85,6 +91,8 @@ class Telemetry:
         self.running = False
         try:
             self.metrics.close_idle_sessions(idle_s=0)
+            if self.log_sampler is not None:
+                self.log_sampler.close()
             self.flush()
         finally:
             self._undo_globals()
@@ -150,16 +158,35 @@ class Telemetry:
         if options.console:
             writes.append(sinks.console)
         if options.file is not None:
-            write, close = sinks.rotating_file(
-                Path(options.file), options.file_bytes, options.file_backups
-            )
-            writes.append(write)
-            self._closers.append(close)
+            self.log_file = self._open_log_file(Path(options.file))
+            writes.append(self.log_file.write)
+            self._closers.append(self.log_file.finish)
         if options.otlp:
             write, close = exporters.otlp_logs(options.otlp, options.service)
             writes.append(write)
             self._closers.append(close)
         self._log_sinks = tuple(writes)
+        if options.log_sampling is not None:
+            self.log_sampler = LogSampler(
+                options.log_sampling, self.clock, Chance(options.seed).stream("logs").random,
+                traces.current_trace_id, logs.OUTPUT.write, self.redact,
+            )  # fmt: skip
+            ends = spans.RequestEnds(self.log_sampler.end_request)
+            self.tracer_provider.add_span_processor(ends)
+
+    def _open_log_file(self, path: Path) -> "LogFile":
+        from obs_helpers.signals.log_file import LogFile  # loads slowly, and few need it
+
+        options = self.options
+        return LogFile(
+            path,
+            self.clock,
+            max_bytes=options.file_bytes,
+            backups=options.file_backups,
+            every=options.file_every,
+            max_age=options.file_max_age,
+            compress=options.file_compress,
+        )
 
     def _schedule(self) -> None:
         virtual = not isinstance(self.clock, SystemClock)
@@ -170,6 +197,10 @@ class Telemetry:
     def _tick(self) -> None:
         with contextlib.suppress(Exception):
             self.collect()
+            if self.log_sampler is not None:
+                self.log_sampler.tell()
+            if self.log_file is not None:
+                self.log_file.tidy()
             if self.options.retention is not None:
                 now = datetime.fromtimestamp(self.clock.time_ns() // NS_PER_S, UTC)
                 self.store.forget_before(now - self.options.retention)
@@ -186,6 +217,7 @@ class Telemetry:
         logs.configure(
             clock=self.clock, level=self.options.level, sinks=self._log_sinks,
             current_ids=traces.current_ids, redact=self.redact,
+            sampler=self.log_sampler,
         )  # fmt: skip
 
     def _undo_globals(self) -> None:

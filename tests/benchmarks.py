@@ -31,10 +31,13 @@ from obs_helpers.alerting.rules import DEFAULT_RULES
 from obs_helpers.schema import TABLES
 from obs_helpers.views.dashboard import Dashboard
 from obs_helpers.views.timeline import timeline
+from tests.log_file_benchmark import loss, rates, sampling
 from tests.variants import VARIANTS
 
-SIZES = {"rounds": 40, "requests": 400, "starts": 5, "hours": 24, "spans": 1_000_000}
-QUICK = {"rounds": 2, "requests": 40, "starts": 1, "hours": 1, "spans": 20_000}
+SIZES = {"rounds": 40, "requests": 400, "starts": 5, "hours": 24, "spans": 1_000_000,
+         "lines": 5_000}  # fmt: skip
+QUICK = {"rounds": 2, "requests": 40, "starts": 1, "hours": 1, "spans": 20_000,
+         "lines": 500}  # fmt: skip
 TRACE_SPANS = 2_000
 WARM_UP = 50
 """Requests before the clock runs. 450 requests make 1,800 spans: a batch processor with
@@ -299,6 +302,25 @@ def refreshed(filled: obs_helpers.Store) -> float:
     return min(times)
 
 
+# -- Log lines -----------------------------------------------------------------------------
+def log_lines(lines: float) -> list[Row]:
+    """Print what a line costs with a file and with sampling; return what four processes lose."""
+    count, rounds = int(lines), 5
+    lost = {name: loss(name, count) for name in ("standard", "ours")}
+    found = rates(count, rounds)
+    print("\nA log file: lines a second and p99 of a call, us; best of rounds side by side")
+    for name, (rate, p99) in found.items():
+        print(f"{name:28}{rate:10,.0f}{p99:10.1f}   x {rate / found['standard'][0]:.2f}")
+    costs = sampling(count // 10, rounds)
+    print("\nLog sampling: CPU of a log call in a request, ns, and ratio to no sampling")
+    for name, ns in costs.items():
+        print(f"{name:28}{ns:10,.0f}   x {ns / next(iter(costs.values())):.2f}")
+    return [
+        Row("lines lost, four processes, standard handler", lost["standard"], "%"),
+        Row("lines lost, four processes, ours", lost["ours"], "%", "<= 0"),
+    ]
+
+
 def alone(measure: Callable[[float], list[Row]], size: float) -> list[Row]:
     """Measure in a process of its own, so that no other measurement leaves a trace."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
@@ -318,6 +340,7 @@ def main() -> None:
         *alone(store, size["spans"]),
         *alone(alerting, size["spans"]),
         *alone(views, size["spans"]),
+        *alone(log_lines, size["lines"]),
     ]
     print(f"\n{'':47}{'measured':>12}          target")
     for row in rows:

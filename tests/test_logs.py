@@ -530,50 +530,6 @@ def test_nothing_is_printed_unless_asked_for(capfd: pytest.CaptureFixture[str]) 
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_full_file_is_renamed_and_no_line_is_lost_or_torn(tmp_path: Path) -> None:
-    path = tmp_path / "agent.jsonl"
-    obs = obs_helpers.start(file=path, file_bytes=2_000, file_backups=50)
-    log = obs.logger("a")
-    for number in range(100):
-        log.info("line", number=number, padding="ä" * 40)
-    obs_helpers.shutdown()
-    files = sorted(tmp_path.iterdir(), key=lambda p: int(p.suffix[1:]) if p != path else 0)
-    assert len(files) > 5
-    assert files[0] == path
-    text = "".join(file.read_text("utf-8") for file in reversed(files))
-    kept = [json.loads(line)["number"] for line in text.splitlines()]
-    assert kept == list(range(100))
-
-
-def test_only_so_many_old_files_are_kept(tmp_path: Path) -> None:
-    path = tmp_path / "agent.jsonl"
-    obs = obs_helpers.start(file=path, file_bytes=500, file_backups=2)
-    for number in range(50):
-        obs.logger("a").info("line", number=number)
-    assert {p.name for p in tmp_path.iterdir()} == {f"agent.jsonl{s}" for s in ("", ".1", ".2")}
-    assert path.read_text().endswith('"number":49}\n')
-    assert [row["fields"]["number"] for row in rows(obs)] == list(range(50))
-
-
-def test_a_file_that_cannot_be_written_harms_nothing_and_is_counted(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "logs"
-    folder.mkdir()
-    obs = obs_helpers.start(file=folder / "agent.jsonl")
-    folder.rmdir()
-    before = logs.OUTPUT.errors
-    for number in range(3):
-        obs.logger("a").info("line", number=number)
-    assert logs.OUTPUT.errors == before + 3
-    folder.mkdir()
-    obs.logger("a").info("line", number=3)
-    assert logs.OUTPUT.errors == before + 3
-    assert json.loads((folder / "agent.jsonl").read_text())["number"] == 3
-    assert [row["fields"]["number"] for row in rows(obs)] == [0, 1, 2, 3]
-    assert capfd.readouterr() == ("", "")
-
-
 def test_a_sink_that_fails_is_counted_and_the_others_get_the_line() -> None:
     got: list[bytes] = []
 
@@ -620,35 +576,6 @@ def test_a_chain_that_fails_still_writes_a_line_and_counts() -> None:
         "level": "error",
         "event": "log call failed: OSError",
     }
-
-
-def test_threads_that_log_at_once_lose_and_tear_no_line(tmp_path: Path) -> None:
-    path = tmp_path / "agent.jsonl"
-    obs = obs_helpers.start(file=path, file_bytes=20_000, file_backups=200)
-    log, together = obs.logger("a"), threading.Barrier(8)
-
-    def work(thread: int) -> None:
-        together.wait()
-        for number in range(100):
-            log.info("line", thread=thread, number=number, padding="x" * 50)
-
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    obs_helpers.shutdown()
-    in_store = [(row["fields"]["thread"], row["fields"]["number"]) for row in rows(obs)]
-    in_files = [
-        (line["thread"], line["number"])
-        for file in tmp_path.iterdir()
-        for line in map(json.loads, file.read_text().splitlines())
-    ]
-    wanted = [(thread, number) for thread in range(8) for number in range(100)]
-    assert sorted(in_store) == wanted
-    assert sorted(in_files) == wanted
-    for thread in range(8):
-        assert [n for t, n in in_store if t == thread] == list(range(100))
 
 
 # -- Loggers live longer than the telemetry ---------------------------------------------

@@ -15,6 +15,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 from obs_helpers.clock import NS_PER_S, Clock, SystemClock
 from obs_helpers.conventions import ENVELOPE
 from obs_helpers.safe_json import dumps, free_name, plain_text
+from obs_helpers.signals.log_sampling import LogSampler
 from obs_helpers.signals.sinks import Line, Sink
 
 Event = MutableMapping[str, Any]
@@ -53,8 +54,17 @@ class Output:
         self.processors: list[Any] = []
         self.level = LEVELS["info"]
         self.sinks: tuple[Sink, ...] = ()
+        self.sampler: LogSampler | None = None
         self.errors = 0
         self.now: Callable[[], str] = _iso_clock(SystemClock())
+
+    def way(self, level: str, event: str) -> Sink | None:
+        """Return what takes a line of this level and event, None if sampling drops it."""
+        try:
+            return self.sampler.way(level, event) if self.sampler else self.write
+        except Exception:
+            self.errors += 1
+            return self.write
 
     def write(self, line: Line) -> None:
         """Hand the line to every sink; a sink that fails harms nobody else."""
@@ -108,6 +118,9 @@ class EventLogger(structlog.BoundLoggerBase):
             if name in fields:
                 fields[free_name(f"{name}_", fields)] = fields.pop(name)
         text = plain_text(event)
+        way = output.way(level, text)
+        if way is None:
+            return
         if args:
             try:
                 text = text % args
@@ -119,7 +132,7 @@ class EventLogger(structlog.BoundLoggerBase):
             output.errors += 1
             failed = f"log call failed: {type(error).__name__}"
             line = dumps({"timestamp": output.now(), "level": level, "event": failed})
-        output.write(line)
+        way(line)
 
 
 def get_logger(name: str) -> Any:
@@ -158,6 +171,7 @@ def configure(
     sinks: tuple[Sink, ...] = (),
     current_ids: Callable[[], tuple[str, str] | None] = lambda: None,
     redact: Callable[[Any], Any] | None = None,
+    sampler: LogSampler | None = None,
 ) -> None:
     """Point all loggers, also those in use already, at `sinks`.
 
@@ -167,6 +181,7 @@ def configure(
         sinks: Each gets every line as bytes, without the newline.
         current_ids: Returns trace and span id of the active span, if there is one.
         redact: Gets the event before it is rendered and returns a cleaned copy.
+        sampler: Decides which lines are made at all, and which wait; default: all pass.
     """
     iso = _iso_clock(clock or SystemClock())
     chain = [
@@ -179,6 +194,7 @@ def configure(
     OUTPUT.processors[:] = chain
     OUTPUT.level = LEVELS[level]
     OUTPUT.now = iso
+    OUTPUT.sampler = sampler
     OUTPUT.sinks = sinks
     structlog.configure(
         processors=OUTPUT.processors,
@@ -190,7 +206,7 @@ def configure(
 
 def reset() -> None:
     """Take our configuration back; loggers that are still in use write nowhere."""
-    OUTPUT.sinks = ()
+    OUTPUT.sinks, OUTPUT.sampler = (), None
     structlog.reset_defaults()
 
 

@@ -1,12 +1,9 @@
-"""Where log lines go: the running cell, a file, the store."""
+"""Where log lines go: the running cell, the store; a file is in `log_file`."""
 
-import logging
 import sys
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from logging.handlers import RotatingFileHandler
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -22,24 +19,6 @@ _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=
 def console(line: Line) -> None:
     """Print the line where the calling cell prints."""
     sys.stdout.write(line.decode() + "\n")
-
-
-def rotating_file(path: Path, max_bytes: int, backups: int) -> tuple[Sink, Callable[[], None]]:
-    """Write lines to `path`, renamed to `path.1` … when full; for one process only.
-
-    Returns the sink and the function that closes the file.
-    """
-    handler = _File(path, maxBytes=max_bytes, backupCount=backups, encoding="utf-8", delay=True)
-
-    def write(line: Line) -> None:
-        handler.handle(logging.LogRecord("obs", 20, "", 0, line.decode(), None, None))
-
-    return write, handler.close
-
-
-class _File(RotatingFileHandler):
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        raise  # logging would print a traceback for each line
 
 
 class LineBuffer:

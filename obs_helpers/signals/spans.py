@@ -8,7 +8,7 @@ from opentelemetry import context, trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from opentelemetry.trace import Status
+from opentelemetry.trace import Status, StatusCode
 
 from obs_helpers import conventions as c
 from obs_helpers.safe_json import dumps, dumps_list, plain_text
@@ -57,6 +57,19 @@ class SpanBuffer(SpanProcessor):
         rows = [span_row(span, self._redact) for span in list(self._running.values())]
         # One that ended meanwhile comes with the next drain, and must not come twice.
         return [row for row in rows if row[_END_TIME] is None]
+
+
+class RequestEnds(SpanProcessor):
+    """Tells when a request ends in this process: its first span here does."""
+
+    def __init__(self, end: Callable[[int, bool], None]) -> None:
+        """Call `end` with the trace id, and whether the request failed."""
+        self._end = end
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Tell, if the span has no parent here."""
+        if span.parent is None or span.parent.is_remote:
+            self._end(span.context.trace_id, span.status.status_code is StatusCode.ERROR)
 
 
 def span_row(span: ReadableSpan, redact: Redact | None) -> tuple[Any, ...]:

@@ -134,6 +134,11 @@ def current_ids() -> tuple[str, str] | None:
     return f"{ids.trace_id:032x}", f"{ids.span_id:016x}"
 
 
+def current_trace_id() -> int:
+    """Return the trace id of the current span, 0 outside."""
+    return trace.get_current_span().get_span_context().trace_id
+
+
 class SeededIds(IdGenerator):
     """W3C ids drawn from an injected source."""
 
