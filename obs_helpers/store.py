@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import duckdb
 
+from obs_helpers import archive
 from obs_helpers.schema import INSERT, SETUP, TABLES, typed
 
 if TYPE_CHECKING:
@@ -152,13 +153,7 @@ class Store:
 
     def save(self, folder: str | Path) -> None:
         """Write each table to `folder` as Parquet, for other tools to read."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        with duckdb.connect() as writer:
-            for table in TABLES:
-                writer.register("frame", self.sql(f"FROM {table}"))
-                target = str(folder / f"{table}.parquet").replace("'", "''")
-                writer.execute(f"COPY ({typed(table)}) TO '{target}' (FORMAT parquet)")
+        archive.write(Path(folder), {table: self.sql(f"FROM {table}") for table in TABLES})
 
     @classmethod
     def load(cls, folder: str | Path, max_rows: int = 1_000_000) -> "Store":
@@ -168,23 +163,29 @@ class Store:
         return store
 
     def add(self, folder: str | Path) -> None:
-        """Add what the store of another process wrote with `save`.
+        """Add what the store of another process wrote with `save`: all of it, or nothing.
 
         Raises:
             StoreError: a file is missing or is not what `save` writes.
         """
-        frames = {}
-        for table in TABLES:
-            file = Path(folder) / f"{table}.parquet"
-            question = typed(table, "read_parquet(?)")
+        try:
+            frames = archive.read(Path(folder))
+        except ValueError as error:
+            raise StoreError(str(error)) from None
+        with self._lock:
+            self._do("BEGIN")
             try:
-                with duckdb.connect() as reader:
-                    frames[table] = reader.execute(question, [str(file)]).df()
+                for table, frame in frames.items():
+                    self._insert_frame(table, frame)
+                self._do("COMMIT")
             except duckdb.Error as error:
-                msg = f"{file} is not a saved table {table!r}: {error}"
+                self._do("ROLLBACK")
+                msg = f"{folder} holds a value that the store cannot: {error}"
                 raise StoreError(msg) from None
-        for table, frame in frames.items():
-            self._insert_frame(table, frame)
+            for table, frame in frames.items():
+                self._rows[table] += len(frame)
+                if self._rows[table] > self.max_rows:
+                    self._evict(table)
 
     def close(self) -> None:
         """Flush and close; a file can then be opened elsewhere."""
@@ -255,13 +256,11 @@ class Store:
         return self._con.execute(statement, params).fetchall()
 
     def _insert_frame(self, table: str, frame: "pd.DataFrame") -> None:
-        with self._lock:
-            self._con.register("frame", frame)
+        self._con.register("frame", frame)
+        try:
             self._do(f"INSERT INTO {table} {typed(table)}")
+        finally:
             self._con.unregister("frame")
-            self._rows[table] += len(frame)
-            if self._rows[table] > self.max_rows:
-                self._evict(table)
 
 
 @runtime_checkable

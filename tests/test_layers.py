@@ -11,11 +11,12 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "obs_helpers"
 
 LAYERS = [
-    {"clock", "conventions", "safe_json", "safe_text", "schema"},
+    {"clock", "conventions", "limits", "safe_text", "schema"},
+    {"safe_json", "archive"},
     {"signals", "agent", "insight", "views"},
     {"alerting", "alerting.alert"},
     {"signals.rules"},
-    {"signals.redaction", "signals.sinks", "signals.instruments"},
+    {"signals.redaction", "signals.sinks", "signals.instruments", "signals.series"},
     {"signals.logs", "signals.metrics", "signals.traces", "signals.spans", "signals.points"},
     {"store", "options", "exporters"},
     {"telemetry"},
