@@ -126,7 +126,7 @@ class Store:
                 raise StoreError(msg)
             cursor.execute("BEGIN TRANSACTION READ ONLY").fetchall()
             return cursor.execute(query, params if isinstance(params, Mapping) else list(params))
-        except duckdb.Error as error:
+        except (duckdb.Error, TypeError, UnicodeError) as error:  # a text that is no UTF-8
             raise StoreError(str(error)) from None
 
     def stats(self) -> "pd.DataFrame":
