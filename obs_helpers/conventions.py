@@ -157,12 +157,22 @@ REJECTED: Final = Metric(
     "agent.rejected_measurements", "{measurement}", "Values that are no finite number >= 0"
 )
 
+OVERFLOWED: Final = Metric(
+    "agent.overflowed_measurements", "{measurement}", "Measurements whose labels were too many"
+)
+OVERFLOW: Final = "otel.metric.overflow"
+"""OpenTelemetry's label of the series that takes all combinations beyond the limit."""
+DROPPED: Final = "otel.dropped_{}_count"
+"""How many attributes, events or links a span had no room for: OpenTelemetry's names for
+what OTLP has fields for."""
+
 METRICS: Final = {
     metric.name: metric
     for metric in (
         *(RUN_DURATION, MODEL_DURATION, TOOL_DURATION, TOKEN_USAGE),
         *(REQUESTS, ACTIVE, RESPONSE, TOOL_CALL, ERRORS, SESSIONS, QUERIES, SESSION_COST),
         *(TOOL_CALLS, HANDLED, TOTAL_COST, UNPRICED, HOOK_ERRORS, CPU, MEMORY, REJECTED),
+        OVERFLOWED,
     )
 }
 """All of them, by name."""

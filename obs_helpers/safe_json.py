@@ -6,14 +6,7 @@ from typing import Any
 
 import orjson
 
-MAX_TEXT = 8_192
-"""Characters kept of one text value; more is cut and marked."""
-MAX_ITEMS = 200
-"""Entries kept of one list or dict."""
-MAX_DEPTH = 8
-"""Levels kept of nested values."""
-MAX_VALUES = 5_000
-"""Values kept in all: a list that holds itself ten times at each level is finite too."""
+from obs_helpers.limits import MAX_DEPTH, MAX_EVENT, MAX_ITEMS, MAX_TEXT, MAX_VALUES
 
 _PLAIN = (int, bool, type(None))
 
@@ -22,12 +15,15 @@ def dumps(event: Mapping[str, Any]) -> bytes:
     """Render `event` as one line of JSON, whatever is in it.
 
     NaN and infinity become text. Long text, long lists, deep and circular values are
-    cut, with a mark. Other objects are written as their `repr`.
+    cut, with a mark; so is what goes beyond `MAX_EVENT` in all. Other objects are written
+    as their `repr`.
     """
     if len(event) <= MAX_ITEMS and all(map(_is_plain, event.values())):
         try:
             if max(map(len, event), default=0) <= MAX_TEXT:
-                return orjson.dumps(event)
+                line = orjson.dumps(event)
+                if len(line) <= MAX_EVENT:
+                    return line
         except TypeError:  # lone surrogates, integers beyond 64 bits, keys that are no text
             pass
     return orjson.dumps(jsonable(event))
@@ -49,6 +45,13 @@ def describe(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}"[:500]
     except Exception:
         return f"{type(error).__name__}: its message cannot be read"
+
+
+def cut(text: str, limit: int = MAX_TEXT) -> str:
+    """Return at most `limit` characters of `text`, and a mark that says how many more."""
+    if len(text) > limit:
+        text = f"{text[:limit]}[{len(text) - limit} more characters]"
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def free_name(name: str, taken: Container[str]) -> str:
@@ -88,7 +91,7 @@ def _is_plain(value: object) -> bool:
 
 class _Copy:
     def __init__(self) -> None:
-        self.values = 0
+        self.values = self.characters = 0
 
     def of(self, value: Any, depth: int) -> Any:
         self.values += 1
@@ -101,16 +104,16 @@ class _Copy:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, str):
-            return _cut(value)
+            return self._cut(value)
         if isinstance(value, int):
-            return int(value) if -(2**63) <= value < 2**64 else _cut(text_of(value))
+            return int(value) if -(2**63) <= value < 2**64 else self._cut(text_of(value))
         if isinstance(value, float):
             return float(value) if math.isfinite(value) else str(value)
         if isinstance(value, Mapping):
             return self._mapping(value, depth)
         if isinstance(value, list | tuple | set | frozenset):
             return self._list(list(value), depth)
-        return _cut(text_of(value))
+        return self._cut(text_of(value))
 
     def _list(self, value: list[Any], depth: int) -> Any:
         kept = value[: self._room(depth)]
@@ -125,7 +128,7 @@ class _Copy:
             return f"[dict of {len(value)}, not shown]"
         out: dict[str, Any] = {}
         for key, item in kept:
-            name = _cut(key if isinstance(key, str) else text_of(key))
+            name = self._cut(key if isinstance(key, str) else text_of(key))
             out[free_name(name, out)] = self.of(item, depth + 1)
         if len(value) > len(kept):
             out[free_name("[more]", out)] = len(value) - len(kept)
@@ -134,8 +137,7 @@ class _Copy:
     def _room(self, depth: int) -> int:
         return MAX_ITEMS if depth < MAX_DEPTH and self.values < MAX_VALUES else 0
 
-
-def _cut(value: str) -> str:
-    if len(value) > MAX_TEXT:
-        value = f"{value[:MAX_TEXT]}[{len(value) - MAX_TEXT} more characters]"
-    return value.encode("utf-8", "backslashreplace").decode()
+    def _cut(self, value: str) -> str:
+        room = min(MAX_TEXT, max(MAX_EVENT - self.characters, 0))
+        self.characters += min(len(value), room)
+        return cut(value, room)

@@ -6,13 +6,14 @@ a table is full, its oldest rows go, and are counted.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import duckdb
 
+from obs_helpers import archive
 from obs_helpers.schema import INSERT, SETUP, TABLES, typed
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ Params = Sequence[Any] | Mapping[str, Any]
 """Values for `?`, or by name for `$name`."""
 
 _QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+_NO_ANSWER = (duckdb.Error, TypeError, RuntimeError, ValueError)
+"""The last three, by DuckDB's version: a text that is no UTF-8, a statement of a new kind."""
 _ORDER = {"spans": "start_time", "logs": "time", "metric_points": "time"}
 
 
@@ -103,19 +106,22 @@ class Store:
         Raises:
             StoreError: DuckDB's own message for a query that it cannot or must not run.
         """
-        frame: pd.DataFrame = self._ask(query, params).df()
+        frame: pd.DataFrame = self._ask(query, params, duckdb.DuckDBPyConnection.df)
         return frame
 
     def rows(self, query: str, params: Params = ()) -> list[Row]:
         """Answer one question with plain tuples; as `sql` otherwise."""
-        return self._ask(query, params).fetchall()
+        rows: list[Row] = self._ask(query, params, duckdb.DuckDBPyConnection.fetchall)
+        return rows
 
     def value(self, query: str, params: Params = ()) -> Any:
         """Return the first value of the answer, None if there is no row."""
         rows = self.rows(query, params)
         return rows[0][0] if rows else None
 
-    def _ask(self, query: str, params: Params) -> duckdb.DuckDBPyConnection:
+    def _ask(
+        self, query: str, params: Params, fetch: Callable[[duckdb.DuckDBPyConnection], Any]
+    ) -> Any:
         try:
             self.flush()
             cursor = self._con.cursor()
@@ -124,8 +130,9 @@ class Store:
                 msg = f"the store answers one SELECT at a time and changes nothing: {query!r}"
                 raise StoreError(msg)
             cursor.execute("BEGIN TRANSACTION READ ONLY").fetchall()
-            return cursor.execute(query, params if isinstance(params, Mapping) else list(params))
-        except duckdb.Error as error:
+            given = params if isinstance(params, Mapping) else list(params)
+            return fetch(cursor.execute(query, given))
+        except _NO_ANSWER as error:
             raise StoreError(str(error)) from None
 
     def stats(self) -> "pd.DataFrame":
@@ -152,13 +159,7 @@ class Store:
 
     def save(self, folder: str | Path) -> None:
         """Write each table to `folder` as Parquet, for other tools to read."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        with duckdb.connect() as writer:
-            for table in TABLES:
-                writer.register("frame", self.sql(f"FROM {table}"))
-                target = str(folder / f"{table}.parquet").replace("'", "''")
-                writer.execute(f"COPY ({typed(table)}) TO '{target}' (FORMAT parquet)")
+        archive.write(Path(folder), {table: self.sql(f"FROM {table}") for table in TABLES})
 
     @classmethod
     def load(cls, folder: str | Path, max_rows: int = 1_000_000) -> "Store":
@@ -168,23 +169,29 @@ class Store:
         return store
 
     def add(self, folder: str | Path) -> None:
-        """Add what the store of another process wrote with `save`.
+        """Add what the store of another process wrote with `save`: all of it, or nothing.
 
         Raises:
             StoreError: a file is missing or is not what `save` writes.
         """
-        frames = {}
-        for table in TABLES:
-            file = Path(folder) / f"{table}.parquet"
-            question = typed(table, "read_parquet(?)")
+        try:
+            frames = archive.read(Path(folder))
+        except ValueError as error:
+            raise StoreError(str(error)) from None
+        with self._lock:
+            self._do("BEGIN")
             try:
-                with duckdb.connect() as reader:
-                    frames[table] = reader.execute(question, [str(file)]).df()
+                for table, frame in frames.items():
+                    self._insert_frame(table, frame)
+                self._do("COMMIT")
             except duckdb.Error as error:
-                msg = f"{file} is not a saved table {table!r}: {error}"
+                self._do("ROLLBACK")
+                msg = f"{folder} holds a value that the store cannot: {error}"
                 raise StoreError(msg) from None
-        for table, frame in frames.items():
-            self._insert_frame(table, frame)
+            for table, frame in frames.items():
+                self._rows[table] += len(frame)
+                if self._rows[table] > self.max_rows:
+                    self._evict(table)
 
     def close(self) -> None:
         """Flush and close; a file can then be opened elsewhere."""
@@ -255,13 +262,11 @@ class Store:
         return self._con.execute(statement, params).fetchall()
 
     def _insert_frame(self, table: str, frame: "pd.DataFrame") -> None:
-        with self._lock:
-            self._con.register("frame", frame)
+        self._con.register("frame", frame)
+        try:
             self._do(f"INSERT INTO {table} {typed(table)}")
+        finally:
             self._con.unregister("frame")
-            self._rows[table] += len(frame)
-            if self._rows[table] > self.max_rows:
-                self._evict(table)
 
 
 @runtime_checkable

@@ -127,7 +127,7 @@ class Telemetry:
         self.store.attach(self._spans)
         if options.otlp:
             exporter = exporters.otlp_spans(options.otlp)
-            safe = spans.RedactingExporter(exporter, self.redact) if self.redact else exporter
+            safe = spans.RedactingExporter(exporter, self.redact)
             self.tracer_provider.add_span_processor(BatchSpanProcessor(safe))
         self.tracer = traces.AgentTracer(self.tracer_provider, self.clock)
 

@@ -11,7 +11,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "obs_helpers"
 
 LAYERS = [
-    {"clock", "conventions", "safe_json", "safe_text", "schema"},
+    {"clock", "conventions", "limits", "safe_text", "schema"},
+    {"safe_json", "archive"},
     {"signals", "agent", "insight", "views"},
     {"alerting", "alerting.alert"},
     {"signals.privacy", "signals.privacy.rule", "signals.privacy.vocabulary",
@@ -23,7 +24,7 @@ LAYERS = [
     {"signals.privacy.phrases"},
     {"signals.privacy.recognisers"},
     {"signals.redaction", "signals.sinks", "signals.instruments", "signals.own_lines",
-     "signals.old_files"},
+     "signals.old_files", "signals.series"},
     {"signals.log_file", "signals.log_sampling"},
     {"signals.logs", "signals.metrics", "signals.traces", "signals.spans", "signals.points"},
     {"store", "options", "exporters"},

@@ -247,10 +247,10 @@ def _axis(rows: Sequence[Row], squeeze: bool) -> Axis:
     placed = [(row, row.start_s, row.end_s) for row in rows if row.start_s is not None]
     windows = [(row, start, start if end is None else end) for row, start, end in placed]
     end_s = max((end for _, _, end in windows), default=0.0)
-    if not squeeze or not windows:
+    steps = [end - start for row, start, end in windows if row.below == 0]
+    if not squeeze or not steps:
         return Axis(end_s)
-    usual_s = median_low(end - start for row, start, end in windows if row.below == 0)
-    return squeezed_axis((t for _, *times in windows for t in times), end_s, usual_s)
+    return squeezed_axis((t for _, *times in windows for t in times), end_s, median_low(steps))
 
 
 def _rank(row: Row) -> int:

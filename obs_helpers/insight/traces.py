@@ -46,8 +46,8 @@ class SpanNode:
 
     @property
     def end_time(self) -> datetime | None:
-        """When it ended, None while it is running, or if its duration is impossible."""
-        if self.duration_s is None:
+        """When it ended, None while it is running, or if its times are impossible."""
+        if self.duration_s is None or self.start_time is None:
             return None
         try:
             return self.start_time + timedelta(seconds=self.duration_s)
@@ -167,17 +167,7 @@ def get_trace(trace_id: str, store: Store | None = None) -> Trace:
 
 
 def _link(rows: list[tuple[Any, ...]]) -> list[SpanNode]:
-    nodes: dict[str, SpanNode] = {}
-    for span_id, parent_id, name, start, duration_s, status, message, known, *more in rows:
-        kind, service, events, links = more
-        nodes[span_id] = SpanNode(
-            *(span_id, parent_id, name or "", start, duration_s, status, message),
-            attributes=orjson.loads(known or "{}"),
-            kind=kind or "INTERNAL",
-            service=service,
-            events=orjson.loads(events or "[]"),
-            links=orjson.loads(links or "[]"),
-        )
+    nodes = {node.span_id: node for node in map(_node, rows)}
     cut, roots = _on_cycles(nodes), []
     for node in nodes.values():
         parent = nodes.get(node.parent_id or "")
@@ -186,6 +176,28 @@ def _link(rows: list[tuple[Any, ...]]) -> list[SpanNode]:
         else:
             parent.children.append(node)
     return roots
+
+
+def _node(row: tuple[Any, ...]) -> SpanNode:
+    span_id, parent_id, name, start, duration_s, status, message, *more = row
+    attributes, kind, service, events, links = more
+    return SpanNode(
+        *(span_id or "", parent_id, name or "", start, duration_s, status, message),
+        attributes=_read(attributes, {}),
+        kind=kind or "INTERNAL",
+        service=service,
+        events=[event for event in _read(events, []) if isinstance(event, dict)],
+        links=[link for link in _read(links, []) if isinstance(link, dict)],
+    )
+
+
+def _read(text: str | None, empty: Any) -> Any:
+    """Return what JSON holds, or `empty` if that is of another type or cannot be read."""
+    try:
+        value = orjson.loads(text or "null")
+    except ValueError:
+        return empty
+    return value if isinstance(value, type(empty)) else empty
 
 
 def _on_cycles(nodes: dict[str, SpanNode]) -> set[str]:

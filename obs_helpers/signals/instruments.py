@@ -10,6 +10,7 @@ from typing import Any
 from opentelemetry import metrics
 
 from obs_helpers import conventions as c
+from obs_helpers.limits import MAX_INSTRUMENTS, MAX_LABEL
 from obs_helpers.safe_json import plain_text
 
 
@@ -19,6 +20,7 @@ class Recorder:
     def __init__(self, provider: metrics.MeterProvider | None = None) -> None:
         """Record on `provider` (default: OpenTelemetry's global one)."""
         self._provider = provider
+        self._names: set[str] = set()
 
     def record_latency(self, name: str, duration_ms: float, **labels: object) -> None:
         """Record how long something took, in milliseconds; it is kept in seconds."""
@@ -44,16 +46,20 @@ class Recorder:
     def _labels(self, labels: Mapping[str, object]) -> dict[str, str]:
         redact = getattr(metrics.get_meter_provider(), "redact", None) or (lambda value: value)
         texts = redact({name: plain_text(value) for name, value in labels.items()})
-        return {name: str(text)[:100] for name, text in texts.items()}
+        return {name: str(text)[:MAX_LABEL] for name, text in texts.items()}
 
     def _meter(self) -> metrics.Meter:
         return (self._provider or metrics.get_meter_provider()).get_meter("obs_helpers")
 
     def _make(self, kind: str, spec: c.Metric) -> Any:
         try:
-            return make_record(self._meter(), kind, spec)
+            if len(self._names) < MAX_INSTRUMENTS or spec.name in self._names:
+                record = make_record(self._meter(), kind, spec)
+                self._names.add(spec.name)
+                return record
         except Exception:  # OpenTelemetry does not take the name
-            self._reject(spec.name)
+            pass
+        return self._reject(spec.name)
 
     def _reject(self, name: str) -> None:
         count = make_record(self._meter(), "counter", c.REJECTED)

@@ -6,7 +6,7 @@ users and traces never are labels: each new value would be a new series, for eve
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,6 +19,7 @@ from opentelemetry.metrics import CallbackOptions, Observation
 
 from obs_helpers import conventions as c
 from obs_helpers.clock import Clock
+from obs_helpers.limits import MAX_SESSIONS_OVER
 from obs_helpers.signals.instruments import make_record
 
 SESSION_IDLE_S = 1800.0
@@ -57,10 +58,11 @@ class AgentMetrics:
         """Create the instruments on `provider`."""
         meter = provider.get_meter("obs_helpers")
         self._monotonic = clock.monotonic
-        self._running: set[str] = set()
-        self._sessions: dict[str, _Session] = {}
+        self._running, self._sessions = set[str](), dict[str, _Session]()
         self._over: dict[str, float] = {}
-        """When sessions were last seen that are over, but had a run in the past hour."""
+        self._forgotten: Counter[int] = Counter()
+        """Sessions that are over but had a run in the past hour: when they were last seen, by
+        id; only how many, by minute, when ids are too many."""
         self._notes: deque[tuple[Any, ...]] = deque()
         self._settling = threading.Lock()
         histogram = partial(make_record, meter, "histogram")
@@ -123,8 +125,12 @@ class AgentMetrics:
         for session_id, last_seen in list(self._over.items()):
             if last_seen <= limit:
                 self._over.pop(session_id, None)
+        for minute in list(self._forgotten):
+            if minute * 60.0 <= limit:
+                del self._forgotten[minute]
         seen = [session.last_seen for session in list(self._sessions.values())]
-        return len(self._over) + sum(1 for last_seen in seen if last_seen > limit)
+        over = len(self._over) + self._forgotten.total()
+        return over + sum(1 for last_seen in seen if last_seen > limit)
 
     def expect(
         self, agent: str, hook_errors: Mapping[str, int], tools: Iterable[str] = (), model: str = ""
@@ -213,5 +219,8 @@ class AgentMetrics:
         if session is None:  # it goes on, in another thread
             return
         self._over[session_id] = session.last_seen
+        if len(self._over) > MAX_SESSIONS_OVER:
+            first = next(iter(self._over))
+            self._forgotten[int(self._over.pop(first) // 60)] += 1
         self._note(self._queries, session.queries)
         self._note(self._session_cost, float(session.cost))

@@ -18,7 +18,9 @@ from opentelemetry.sdk.resources import Resource
 
 from obs_helpers import conventions as c
 from obs_helpers.clock import Clock
+from obs_helpers.limits import MAX_WAITING
 from obs_helpers.safe_json import dumps
+from obs_helpers.signals.series import LimitedMeterProvider
 
 _TWICE = {c.RUN_DURATION: c.RESPONSE, c.TOOL_DURATION: c.TOOL_CALL}
 """Measured once, shown under the convention's name and under the course outline's."""
@@ -33,7 +35,7 @@ class PointBuffer(MetricExporter):
 
     table = "metric_points"
 
-    def __init__(self, clock: Clock, limit: int = 100_000) -> None:
+    def __init__(self, clock: Clock, limit: int = MAX_WAITING) -> None:
         """Hold `limit` points at the most."""
         delta = AggregationTemporality.DELTA
         super().__init__(
@@ -88,9 +90,9 @@ def _values(point: Any) -> tuple[Any, ...]:
 
 def make_provider(
     service: str, readers: Sequence[MetricReader], outline_names: bool
-) -> sdk.MeterProvider:
+) -> LimitedMeterProvider:
     """Return a meter provider; with `outline_names` it shows durations under both names."""
-    return sdk.MeterProvider(
+    return LimitedMeterProvider(
         metric_readers=readers,
         resource=Resource.create({c.SERVICE_NAME: service}),
         views=[

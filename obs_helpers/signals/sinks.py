@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from obs_helpers.conventions import ENVELOPE
+from obs_helpers.limits import MAX_WAITING
 
 Line = bytes
 Sink = Callable[[Line], None]
@@ -26,7 +27,7 @@ class LineBuffer:
 
     table = "logs"
 
-    def __init__(self, limit: int = 100_000) -> None:
+    def __init__(self, limit: int = MAX_WAITING) -> None:
         """Hold `limit` lines at the most."""
         self.limit, self.dropped = limit, 0
         self._lines: deque[Line] = deque()

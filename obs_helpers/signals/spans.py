@@ -11,7 +11,8 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Status, StatusCode
 
 from obs_helpers import conventions as c
-from obs_helpers.safe_json import dumps, dumps_list, plain_text
+from obs_helpers.limits import MAX_WAITING
+from obs_helpers.safe_json import cut, dumps, dumps_list, jsonable, plain_text
 from obs_helpers.schema import TABLES
 
 Redact = Callable[[Any], Any]
@@ -24,7 +25,7 @@ class SpanBuffer(SpanProcessor):
 
     table = "spans"
 
-    def __init__(self, redact: Redact | None = None, limit: int = 100_000) -> None:
+    def __init__(self, redact: Redact | None = None, limit: int = MAX_WAITING) -> None:
         """Hold `limit` finished spans at the most; `redact` cleans what is handed out."""
         self.limit, self.dropped = limit, 0
         self._redact = redact
@@ -77,7 +78,7 @@ def span_row(span: ReadableSpan, redact: Redact | None) -> tuple[Any, ...]:
     ids, parent, start, end = span.context, span.parent, span.start_time or 0, span.end_time
     clean = redact or (lambda value: value)
     raw: Any = span.attributes or {}
-    attributes = clean(raw.copy())
+    attributes = {**clean(raw.copy()), **_left_out(span)}
     status = span.status.status_code.name if end is not None else "RUNNING"
     message = span.status.description
     return (
@@ -100,7 +101,7 @@ def span_row(span: ReadableSpan, redact: Redact | None) -> tuple[Any, ...]:
 
 
 def _text(value: Any) -> str | None:
-    return None if value is None else plain_text(value)
+    return None if value is None else cut(plain_text(value))
 
 
 def _number(value: Any) -> float | None:
@@ -115,12 +116,21 @@ _COLUMNS = [
 a number belongs, is in `attributes` alone: a wrong value must not cost the span."""
 
 
-def _event(event: Event) -> dict[str, Any]:
-    return {
-        "name": event.name,
-        "time_ns": event.timestamp,
-        "attributes": dict(event.attributes or {}),
+def _left_out(span: ReadableSpan) -> dict[str, int]:
+    """Return how many attributes, events and links OpenTelemetry had no room for."""
+    counts = {
+        "attributes": span.dropped_attributes,
+        "events": span.dropped_events,
+        "links": span.dropped_links,
     }
+    return {c.DROPPED.format(what): count for what, count in counts.items() if count}
+
+
+def _event(event: Event) -> dict[str, Any]:
+    attributes = dict(event.attributes or {})
+    if event.dropped_attributes:
+        attributes[c.DROPPED.format("attributes")] = event.dropped_attributes
+    return {"name": event.name, "time_ns": event.timestamp, "attributes": attributes}
 
 
 def _link(link: trace.Link) -> dict[str, str]:
@@ -129,11 +139,11 @@ def _link(link: trace.Link) -> dict[str, str]:
 
 
 class RedactingExporter(SpanExporter):
-    """Cleans copies of spans before another exporter sends them away."""
+    """Cleans copies of spans, and cuts what is too long, before another exporter sends them."""
 
-    def __init__(self, exporter: SpanExporter, redact: Redact) -> None:
-        """Clean by `redact`, then export with `exporter`."""
-        self._exporter, self._redact = exporter, redact
+    def __init__(self, exporter: SpanExporter, redact: Redact | None) -> None:
+        """Clean by `redact` if it is given, then export with `exporter`."""
+        self._exporter, self._redact = exporter, redact or (lambda value: value)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export cleaned copies."""
@@ -144,24 +154,51 @@ class RedactingExporter(SpanExporter):
         self._exporter.shutdown()
 
     def _cleaned(self, span: ReadableSpan) -> ReadableSpan:
-        clean = self._redact
         message = span.status.description
-        return ReadableSpan(
-            name=clean(span.name),
+        return _Copy(
+            span,
+            name=self._text(span.name),
+            attributes=self._attributes(span),
+            events=[
+                Event(self._text(event.name), self._attributes(event), event.timestamp)
+                for event in span.events
+            ],
+            links=[trace.Link(link.context, self._attributes(link)) for link in span.links],
+            status=Status(span.status.status_code, self._text(message) if message else None),
+        )
+
+    def _text(self, text: str) -> str:
+        return cut(plain_text(self._redact(text)))
+
+    def _attributes(self, of: ReadableSpan | Event | trace.Link) -> dict[str, Any]:
+        attributes: dict[str, Any] = jsonable(self._redact(dict(of.attributes or {})))
+        return attributes
+
+
+class _Copy(ReadableSpan):
+    """A span with other texts, which still says how much OpenTelemetry left out."""
+
+    def __init__(self, span: ReadableSpan, **changed: Any) -> None:
+        super().__init__(
             context=span.context,
             parent=span.parent,
             resource=Resource(clean(dict(span.resource.attributes))),
-            attributes=clean(dict(span.attributes or {})),
-            events=[
-                Event(clean(event.name), clean(dict(event.attributes or {})), event.timestamp)
-                for event in span.events
-            ],
-            links=[
-                trace.Link(link.context, clean(dict(link.attributes or {}))) for link in span.links
-            ],
             kind=span.kind,
-            status=Status(span.status.status_code, clean(message) if message else None),
             start_time=span.start_time,
             end_time=span.end_time,
             instrumentation_scope=span.instrumentation_scope,
+            **changed,
         )
+        self._left_out = span.dropped_attributes, span.dropped_events, span.dropped_links
+
+    @property
+    def dropped_attributes(self) -> int:
+        return self._left_out[0]
+
+    @property
+    def dropped_events(self) -> int:
+        return self._left_out[1]
+
+    @property
+    def dropped_links(self) -> int:
+        return self._left_out[2]

@@ -100,10 +100,10 @@ _PLAIN = frozenset((str, bool, int, float))
 
 def _valid(attributes: Attributes) -> Attributes:
     """Return `attributes` with text where OpenTelemetry raises, or leaves a value out."""
-    if _PLAIN.issuperset(map(type, attributes.values())):
+    if _PLAIN.issuperset(map(type, attributes.values())) and "" not in attributes:
         return attributes
     return {
-        name if isinstance(name, str) else text_of(name): _valid_value(value)
+        name if isinstance(name, str) and name else text_of(name): _valid_value(value)
         for name, value in attributes.items()
     }
 
