@@ -159,6 +159,7 @@ class RedactingExporter(SpanExporter):
             span,
             name=self._text(span.name),
             attributes=self._attributes(span),
+            resource=Resource(self._redact(dict(span.resource.attributes))),
             events=[
                 Event(self._text(event.name), self._attributes(event), event.timestamp)
                 for event in span.events
@@ -182,7 +183,6 @@ class _Copy(ReadableSpan):
         super().__init__(
             context=span.context,
             parent=span.parent,
-            resource=Resource(clean(dict(span.resource.attributes))),
             kind=span.kind,
             start_time=span.start_time,
             end_time=span.end_time,
