@@ -6,7 +6,7 @@ a table is full, its oldest rows go, and are counted.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -24,6 +24,8 @@ Params = Sequence[Any] | Mapping[str, Any]
 """Values for `?`, or by name for `$name`."""
 
 _QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+_NO_ANSWER = (duckdb.Error, TypeError, RuntimeError, ValueError)
+"""The last three, by DuckDB's version: a text that is no UTF-8, a statement of a new kind."""
 _ORDER = {"spans": "start_time", "logs": "time", "metric_points": "time"}
 
 
@@ -104,19 +106,22 @@ class Store:
         Raises:
             StoreError: DuckDB's own message for a query that it cannot or must not run.
         """
-        frame: pd.DataFrame = self._ask(query, params).df()
+        frame: pd.DataFrame = self._ask(query, params, duckdb.DuckDBPyConnection.df)
         return frame
 
     def rows(self, query: str, params: Params = ()) -> list[Row]:
         """Answer one question with plain tuples; as `sql` otherwise."""
-        return self._ask(query, params).fetchall()
+        rows: list[Row] = self._ask(query, params, duckdb.DuckDBPyConnection.fetchall)
+        return rows
 
     def value(self, query: str, params: Params = ()) -> Any:
         """Return the first value of the answer, None if there is no row."""
         rows = self.rows(query, params)
         return rows[0][0] if rows else None
 
-    def _ask(self, query: str, params: Params) -> duckdb.DuckDBPyConnection:
+    def _ask(
+        self, query: str, params: Params, fetch: Callable[[duckdb.DuckDBPyConnection], Any]
+    ) -> Any:
         try:
             self.flush()
             cursor = self._con.cursor()
@@ -125,8 +130,9 @@ class Store:
                 msg = f"the store answers one SELECT at a time and changes nothing: {query!r}"
                 raise StoreError(msg)
             cursor.execute("BEGIN TRANSACTION READ ONLY").fetchall()
-            return cursor.execute(query, params if isinstance(params, Mapping) else list(params))
-        except (duckdb.Error, TypeError, UnicodeError) as error:  # a text that is no UTF-8
+            given = params if isinstance(params, Mapping) else list(params)
+            return fetch(cursor.execute(query, given))
+        except _NO_ANSWER as error:
             raise StoreError(str(error)) from None
 
     def stats(self) -> "pd.DataFrame":

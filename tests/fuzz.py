@@ -156,7 +156,7 @@ def empty_store() -> Store:
 def trace(data: bytes) -> None:
     """Every span id of a broken trace is in its tree once, and all who read it cope."""
     store = empty_store()
-    store._con.execute("DELETE FROM spans")
+    store._delete("spans", "true", [])
     rows = spans_of(Bytes(data))
     store.append("spans", rows)
     if not rows:
@@ -262,21 +262,25 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--seed", type=int, default=4)
     given = parser.parse_args()
-    if given.target == "all":  # atheris ends its process
-        for name in TARGETS:
-            options = ("--seconds", f"{given.seconds}", "--seed", f"{given.seed}")
-            subprocess.run([sys.executable, "-m", "tests.fuzz", name, *options], check=True)
+    if given.target == "all":
+        for name in TARGETS:  # each in a process of its own: atheris ends it
+            same = ("--seconds", f"{given.seconds}", "--seed", f"{given.seed}")
+            subprocess.run([sys.executable, "-m", "tests.fuzz", name, *same], check=True)
     elif atheris is None:
         done = by_chance(TARGETS[given.target], given.seconds, sys.maxsize, given.seed)
         print(f"{given.target}: {done:,} runs by chance, nothing found (atheris is not installed)")
     else:
-        options = (
-            f"-max_total_time={given.seconds}",
-            f"-seed={given.seed}",
-            "-print_final_stats=1",
-        )
-        atheris.Setup([sys.argv[0], *options], TARGETS[given.target])
-        atheris.Fuzz()
+        guide(TARGETS[given.target], given.seconds, given.seed)
+
+
+def guide(target: Callable[[bytes], None], seconds: int, seed: int) -> None:
+    """Let coverage choose the bytes; what fails is kept in a temporary folder."""
+    target(b"\1" * 400)  # loads what is loaded late
+    folder = tempfile.mkdtemp(prefix="obs-found-")
+    options = (f"-max_total_time={seconds}", f"-seed={seed}", f"-artifact_prefix={folder}/")
+    more = ("-len_control=0", "-max_len=400", "-print_final_stats=1")
+    atheris.Setup([sys.argv[0], *options, *more], target)
+    atheris.Fuzz()
 
 
 if __name__ == "__main__":

@@ -58,12 +58,10 @@ class AgentMetrics:
         """Create the instruments on `provider`."""
         meter = provider.get_meter("obs_helpers")
         self._monotonic = clock.monotonic
-        self._running: set[str] = set()
-        self._sessions: dict[str, _Session] = {}
-        self._over: dict[str, float] = {}
-        """When sessions were last seen that are over, but had a run in the past hour."""
+        self._running, self._sessions = set[str](), dict[str, _Session]()
+        self._over = dict[str, float]()
         self._forgotten: Counter[int] = Counter()
-        """How many of them are known by the minute only: ids of an hour can be very many."""
+        """Sessions over within the hour: when last seen, by id; if too many, counts by minute."""
         self._notes: deque[tuple[Any, ...]] = deque()
         self._settling = threading.Lock()
         histogram = partial(make_record, meter, "histogram")
