@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -293,6 +294,8 @@ def test_a_link_that_leads_to_no_table_is_refused(target: str, saved: Path) -> N
 def test_the_name_of_a_folder_is_no_pattern_and_no_column(
     name: str, saved: Path, tmp_path: Path
 ) -> None:
+    for other in ("run1", "what1"):  # a pattern would find these
+        shutil.copytree(saved, tmp_path / other)
     store = Store.load(saved.rename(tmp_path / name))
     assert store.rows("SELECT level, count(*) FROM logs GROUP BY ALL") == [("info", 200)]
     store.close()

@@ -17,8 +17,9 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 import obs_helpers
 from obs_helpers import Store, Telemetry, VirtualClock
 from obs_helpers import conventions as c
-from obs_helpers.limits import MAX_EVENT, MAX_INSTRUMENTS, MAX_SERIES, MAX_SESSIONS_OVER, MAX_TEXT
+from obs_helpers.limits import MAX_EVENT, MAX_INSTRUMENTS, MAX_SERIES, MAX_TEXT
 from obs_helpers.safe_json import dumps
+from obs_helpers.signals import metrics as agent_metrics
 from obs_helpers.signals.spans import RedactingExporter
 
 ROOT = Path(__file__).parents[1]
@@ -133,10 +134,10 @@ def test_long_texts_of_a_span_are_cut_and_say_so_in_every_place(obs: Telemetry) 
 
 
 def test_a_line_has_an_end_whatever_is_in_it(obs: Telemetry) -> None:
-    """Two hundred fields of 8,000 characters would be 1.6 MB, nested ones far more."""
+    """A hundred and fifty fields of 8,000 characters would be 1.2 MB, nested ones far more."""
     log = obs.logger("wide")
-    log.info("flat", **{f"field_{n}": "x" * 8_000 for n in range(200)})
-    log.info("nested", fields=[["x" * 8_000] * 100] * 100)
+    log.info("flat", **{f"field_{n}": "x" * 8_000 for n in range(150)})
+    log.info("nested", fields=[["x" * 8_000] * 20] * 5)
     sizes = obs.store.rows("SELECT event, strlen(fields) FROM logs ORDER BY ALL")
     assert [event for event, _ in sizes] == ["flat", "nested"]
     assert all(MAX_EVENT < size < 2 * MAX_EVENT for _, size in sizes)
@@ -207,15 +208,18 @@ def test_what_another_exporter_gets_is_cut_and_counted_in_the_same_way(
 # -- Sessions ------------------------------------------------------------------------------
 
 
-def test_sessions_of_a_busy_hour_are_all_counted_and_not_all_remembered() -> None:
+def test_sessions_of_a_busy_hour_are_all_counted_and_not_all_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(agent_metrics, "MAX_SESSIONS_OVER", 1_000)
     clock = VirtualClock()
     obs = obs_helpers.start(clock=clock, collect_s=10_000)
-    sessions = MAX_SESSIONS_OVER + 30_000
+    sessions = 20_000
     for n in range(sessions):
         obs.metrics.run_started(f"run-{n}", f"session-{n}")
         obs.metrics.run_cancelled(f"run-{n}")
     remembered = len(obs.metrics._over) + len(obs.metrics._sessions) + len(obs.metrics._forgotten)
-    assert remembered < sessions - 15_000
+    assert remembered < 11_100
     assert points(obs, c.SESSIONS.name) == [({}, sessions)]
     clock.advance(3700)
     obs.flush()

@@ -59,10 +59,9 @@ class AgentMetrics:
         meter = provider.get_meter("obs_helpers")
         self._monotonic = clock.monotonic
         self._running, self._sessions = set[str](), dict[str, _Session]()
-        self._over: dict[str, float] = {}
+        self._over = dict[str, float]()
         self._forgotten: Counter[int] = Counter()
-        """Sessions that are over but had a run in the past hour: when they were last seen, by
-        id; only how many, by minute, when ids are too many."""
+        """Sessions over within the hour: when last seen, by id; if too many, counts by minute."""
         self._notes: deque[tuple[Any, ...]] = deque()
         self._settling = threading.Lock()
         histogram = partial(make_record, meter, "histogram")
