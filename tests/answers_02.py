@@ -920,15 +920,15 @@ def draw_response_time(ax, points):
         ),
         (cost_7(least="6"), "there is no trend to follow"),
         (cost_7(least="9"), "At 08:00 you say None"),
-        (cost_7(line=LEVEL.format("past[-1]")), "on which each hour costs more than the one"),
+        (cost_7(line=LEVEL.format("past[-1]")), "on which each hour costs more than the last"),
         (cost_7(end="end_time < ?"), "which began before `now` and ends after it"),
         (
             cost_7().replace("max(0, min(1, h + 1 - gone))", "1"),
-            "half of the running hour is spent, and half is to come",
+            "that is too high; half of the running hour",
         ),
         (
             cost_7().replace("max(0, min(1, h + 1 - gone))", "(h > int(gone))"),
-            "and you add what 0 hours cost",
+            "that is too low; half of the running hour",
         ),
         (cost_7(result="round(spent + ahead)"), "rounded to whole dollars"),
         (cost_7(least="20"), "you say None, and"),

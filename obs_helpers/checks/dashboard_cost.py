@@ -85,14 +85,16 @@ def project_cost(answer: Question) -> None:
     _check_too_early(answer, store, rising)
     _check_steady(answer, store, steady)
     low = "the rest of the day will not be like the hours before it"
-    _check(answer, store, rising, "each hour costs more than the one before", low=low)
+    _check(answer, store, rising, "On a day on which each hour costs more than the last", low=low)
     high = "one hour bends your line, or your mean. Use what it cannot move"
     for day, hour in ((late, "the last complete hour"), (earlier, "one hour of the afternoon")):
-        _check(answer, store, day, f"{hour} cost ten times as much as the others", high=high)
+        when = f"On a day on which {hour} cost ten times as much as the others"
+        _check(answer, store, day, when, high=high)
     _check_dry(answer, store, dry)
     eight = replace(whole, now=whole.midnight + AT_LEAST * HOUR)
-    _check(answer, store, eight, f"it is {eight.now:%H:%M} and hours cost about the same")
-    _check_last_hour(answer, store, whole)
+    _check(answer, store, eight, f"At {eight.now:%H:%M} of an even day")
+    half = "half of the running hour is spent, and half is to come"
+    _check(answer, store, whole, f"At {whole.now:%H:%M} of an even day", low=half, high=half)
 
 
 def _check_too_early(answer: Question, store: Traffic, day: Day) -> None:
@@ -105,8 +107,8 @@ def _check_too_early(answer: Question, store: Traffic, day: Day) -> None:
 
 def _check_steady(answer: Question, store: Traffic, day: Day) -> None:
     got, spent, total = _ask(answer, store, day), day.spent(), day.spent() + day.rest()
-    what = "every hour costs about the same"
-    say = f"On a day on which {what}, you say {got:.5g} USD: "
+    when = "On a day on which every hour costs about the same"
+    say = f"{when}, you say {got:.5g} USD: "
     text = "the day before is in it; a call belongs to the day in which it started"
     expect(got < 0.9 * _BEFORE_USD, say + text)
     text = "calls after `now` are in it, which nobody can know of yet"
@@ -114,17 +116,17 @@ def _check_steady(answer: Question, store: Traffic, day: Day) -> None:
     expect(not _is_near(got, spent), say + "that was spent until now, and the day goes on")
     text = "that is about twice as much; runs repeat the cost of their calls"
     expect(not _is_near(got, 2 * total), say + text)
-    _check(answer, store, day, what)
+    _check(answer, store, day, when)
 
 
 def _check(
-    answer: Question, store: Traffic, day: Day, what: str, low: str = "", high: str = ""
+    answer: Question, store: Traffic, day: Day, when: str, low: str = "", high: str = ""
 ) -> None:
     """Check how near an estimate is; `low` and `high` say why it may not be."""
     got, rest = _ask(answer, store, day), day.rest()
     more = got - day.spent()
     side, why = ("high", high) if more > rest else ("low", low)
-    text = f"On a day on which {what}, you say {got:.5g} USD: that is too {side}; "
+    text = f"{when}, you say {got:.5g} USD: that is too {side}; "
     why = why or f"{day.spent():.5g} are spent; be within {WITHIN:.0%} of the truth with the rest"
     expect(abs(more - rest) <= WITHIN * rest, text + why)
 
@@ -141,13 +143,6 @@ def _check_dry(answer: Question, store: Traffic, day: Day) -> None:
     expect(got >= 0.999 * spent, say + text)
     text = "that is too high; hours without model calls cost 0, and they count as well"
     expect(got <= 1.1 * spent, say + text)
-
-
-def _check_last_hour(answer: Question, store: Traffic, day: Day) -> None:
-    hours = round((_ask(answer, store, day) - day.spent()) / day.plan[-1], 2) + 0.0
-    say = f"At {day.now:%H:%M} half an hour is left, and you add what {hours:g} hours cost: "
-    text = "half of the running hour is spent, and half is to come"
-    expect(abs(hours - 0.5) <= 0.5 * WITHIN, say + text)
 
 
 def _day(draw: "random.Random", midnight: datetime, slope: float) -> Day:
