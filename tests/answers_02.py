@@ -163,6 +163,14 @@ def requests_per_minute(store, start, end):
             counts[minute] += 1
     return pd.DataFrame({"minute": list(counts), "requests": list(counts.values())})
 """,
+        """
+def requests_per_minute(store, start, end):
+    found = store.sql("SELECT date_trunc('minute', start_time) AS minute, count(*) AS requests "
+                      "FROM spans WHERE operation = 'invoke_agent' AND start_time >= ? "
+                      "AND start_time < ? GROUP BY 1", [start, end])
+    minutes = pd.DataFrame({"minute": pd.date_range(start, end, freq="min", inclusive="left")})
+    return minutes.merge(found, how="left").fillna({"requests": 0})
+""",
     ],
     2: [
         sql_2(),
@@ -194,6 +202,28 @@ async def response_time(store, start, end):
     return dict(mean=sum(s) / len(s) if s else None, p50=nearest(0.5), p95=nearest(0.95), n=len(s))
 """,
         sql_2(p95="quantile_disc(duration_s, 0.95)", more=" AND parent_id IS NULL"),
+        sql_2(p95="approx_quantile(duration_s, 0.95)"),
+        """
+def response_time(store, start, end):
+    (row,) = store.rows('''
+        WITH runs AS (SELECT list(duration_s) FILTER (duration_s NOTNULL) AS s FROM spans
+                      WHERE operation = 'invoke_agent' AND start_time >= ? AND start_time < ?)
+        SELECT list_aggregate(s, 'avg'), list_aggregate(s, 'median'),
+               list_aggregate(s, 'quantile_cont', 0.95), coalesce(len(s), 0) FROM runs
+        ''', [start, end])
+    return dict(zip(("mean", "p50", "p95", "n"), row))
+""",
+        """
+def response_time(store, start, end):
+    (row,) = store.rows('''
+        WITH runs AS (SELECT duration_s, row_number() OVER (ORDER BY duration_s) AS rank,
+                      count(*) OVER () AS n FROM spans WHERE operation = 'invoke_agent'
+                      AND end_time NOTNULL AND start_time >= ? AND start_time < ?)
+        SELECT avg(duration_s), min(duration_s) FILTER (rank >= 0.5 * n),
+               min(duration_s) FILTER (rank >= 0.95 * n), count(*) FROM runs
+        ''', [start, end])
+    return dict(zip(("mean", "p50", "p95", "n"), row))
+""",
     ],
     3: [
         sql_3(),
@@ -217,6 +247,10 @@ async def error_rate(store, start, end):
         return {"percent": None, "n": 0}
     return {"percent": float((runs["status"] == "ERROR").mean() * 100), "n": len(runs)}
 """,
+        sql_3(
+            percent="round(100.0 * count(*) FILTER (status = 'ERROR') / nullif(count(*), 0), 2)",
+            ran="""AND NOT coalesce((attributes->>'$."agent.cancelled"')::BOOLEAN, false)""",
+        ),
     ],
     4: [
         sql_4(),
@@ -246,6 +280,15 @@ async def tokens_per_hour(store, start, end):
             input="sum(coalesce(input_tokens, 0))",
             output="ifnull(sum(output_tokens), 0)",
         ),
+        """
+def tokens_per_hour(store, start, end):
+    calls = store.sql("SELECT start_time, input_tokens AS input, output_tokens AS output "
+                      "FROM spans WHERE operation = 'chat' AND start_time >= ? AND start_time < ?",
+                      [start, end])
+    hours = pd.date_range(start, end, freq="h", inclusive="left", name="hour")
+    sums = calls.set_index("start_time").resample("h").sum()
+    return sums.reindex(hours, fill_value=0).reset_index()
+""",
     ],
     5: [
         plot_5(),
@@ -280,6 +323,17 @@ async def draw_response_time(ax, points):
     ax.set_ylabel("response time in s")
     ax.figure.legend()
 """,
+        plot_5(
+            p95="marker='o'",
+            mean="linestyle='--'",
+            last="ax.legend(['p95', 'mean', 'target', 'alert'])",
+        ),
+        plot_5(
+            p95="linestyle=(0, (1, 1))",
+            mean="linestyle=(0, (5, 2))",
+            last="ax.legend(ax.get_lines()[:2], ['p95 in s', 'mean in s'])",
+        ),
+        plot_5(x="points['time'].dt.tz_localize('UTC').tolist()"),
     ],
     6: [
         live_6(),
@@ -304,6 +358,11 @@ async def draw_response_time(ax, points):
         live_6(
             options="[str(n) for n in minutes]",
             show="text.value = {n: numbers(int(n)) for n in choice.options}[choice.value]",
+        ),
+        live_6(
+            given="change=None",
+            show="text.value = numbers(change['new'] if change else choice.value)",
+            click="button.on_click(lambda _: show())",
         ),
         """
 async def live(minutes, numbers):
@@ -351,6 +410,30 @@ async def project_cost(store, now):
                  / sum((h - hm) ** 2 for h, _ in kept))
         base = cm - slope * hm"""
         ),
+        cost_7(
+            ahead="max(0.0, base + slope * h - (usd.get(h) or 0.0))",
+            result="spent + ahead",
+        ).replace(" * max(0, min(1, h + 1 - gone))", ""),
+        """
+import numpy as np
+def project_cost(store, now):
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    usd, done = np.zeros(24), now.hour
+    for hour, cost in store.rows(
+            "SELECT hour(start_time), sum(cost_usd)::DOUBLE FROM spans WHERE operation = 'chat' "
+            "AND start_time >= ? AND start_time < ? GROUP BY 1", [midnight, now]):
+        usd[hour] = cost or 0
+    if done < 8:
+        return None
+    hours, kept = np.arange(24), np.full(done, True)
+    for _ in range(3):
+        line = np.polyval(np.polyfit(hours[:done][kept], usd[:done][kept], 1), hours)
+        far = abs(usd - line)[:done]
+        kept = far <= 4 * np.median(far) + 1e-9
+    left = 1 - (now - now.replace(minute=0)) / timedelta(hours=1)
+    parts = np.array([left] + [1] * (23 - done))
+    return usd.sum() + (line[done:].clip(0) * parts).sum()
+""",
         '''
 def project_cost(store, now):
     return store.value("""
@@ -390,10 +473,10 @@ def requests_per_minute(store, start, end):
             sql_1(more=" AND operation = 'invoke_agent' AND status <> 'ERROR'"),
             "failed runs are left out",
         ),
-        (sql_1(more=""), "model and tool calls are counted as well"),
+        (sql_1(more=""), "model and tool calls are counted, too"),
         (
             sql_1(more=" AND operation = 'invoke_agent' AND end_time IS NOT NULL"),
-            "they have arrived, too",
+            "runs that are still going on are left out",
         ),
         (sql_1(time="end_time"), "when it starts, not when it ends"),
         (sql_1(to="($end + INTERVAL 1 MINUTE)"), "`end` itself is not part of it"),
@@ -420,11 +503,45 @@ def requests_per_minute(store, start, end):
             "raised StoreError: ",
         ),
         (sql_1(count="2 * count(span_id)"), "not the number of runs that started"),
+        (sql_1(count="count(DISTINCT trace_id)", more=""), "goes on in the next minute"),
+        (
+            sql_1().replace(
+                "date_trunc('minute', start_time) = minute",
+                "strftime(start_time, '%H:%M') = strftime(minute, '%H:%M')",
+            ),
+            "runs of the day before",
+        ),
+        (
+            """
+def requests_per_minute(store, start, end):
+    rows = []
+    for number in range(start.minute, min(60, start.minute + (end - start).seconds // 60)):
+        at = start.replace(minute=number)
+        n = store.value("SELECT count(*) FROM spans WHERE operation = 'invoke_agent' "
+                        "AND start_time >= ? AND start_time < ?", [at, at + timedelta(minutes=1)])
+        rows.append((at, n))
+    return pd.DataFrame(rows, columns=["minute", "requests"])
+""",
+            "have no row, the first at 00:00",
+        ),
+        (
+            """
+def requests_per_minute(store, start, end):
+    runs = store.sql("SELECT start_time FROM spans WHERE operation = 'invoke_agent' "
+                     "AND start_time >= ? AND start_time < ?", [start, end])["start_time"]
+    if runs.empty:
+        return pd.DataFrame({"minute": [], "requests": []})
+    minutes = pd.date_range(runs.min().floor("min"), end, freq="min", inclusive="left")
+    counts = runs.dt.floor("min").value_counts().reindex(minutes, fill_value=0)
+    return counts.rename_axis("minute").rename("requests").reset_index()
+""",
+            "20 of its 20 minutes have no row",
+        ),
         (sql_1(order=", span_id ORDER BY minute"), "Two rows have the same minute"),
     ],
     2: [
-        (sql_2(n="count(*)"), "have no response time yet"),
-        (sql_2(more=""), "model and tool calls are parts of one"),
+        (sql_2(n="count(*)"), "runs that have not ended are in n"),
+        (sql_2(more=""), "model and tool calls are in n"),
         (sql_2(where="? < ?"), "all runs of the store"),
         (
             sql_2(where="end_time >= ? AND end_time < ?"),
@@ -464,22 +581,63 @@ def response_time(store, start, end):
 """,
             "raised ZeroDivisionError",
         ),
+        (
+            sql_2(
+                where="date_trunc('hour', start_time) = date_trunc('hour', ?::TIMESTAMP)"
+            ).replace("[start, end]", "[start]"),
+            "that is the hour, not the window",
+        ),
+        (sql_2(where="start_time >= ?").replace("[start, end]", "[start]"), "runs after `end`"),
+        (sql_2(mean="round(avg(duration_s), 1)"), "keep at least two decimals"),
+        (
+            """
+import statistics
+def response_time(store, start, end):
+    rows = store.rows("SELECT duration_s FROM spans WHERE operation = 'invoke_agent' "
+                      "AND start_time >= ? AND start_time < ?", [start, end])
+    if not rows:
+        return {"mean": None, "p50": None, "p95": None, "n": 0}
+    seconds = [s for s, in rows if s is not None]
+    return {"mean": statistics.fmean(seconds), "p50": statistics.median(seconds),
+            "p95": statistics.quantiles(seconds, n=20)[-1], "n": len(seconds)}
+""",
+            "raised StatisticsError",
+        ),
+        (
+            """
+import statistics
+def response_time(store, start, end):
+    rows = store.rows("SELECT date_trunc('minute', start_time), duration_s FROM spans WHERE "
+                      "operation = 'invoke_agent' AND end_time NOTNULL AND start_time >= ? "
+                      "AND start_time < ?", [start, end])
+    if not rows:
+        return {"mean": None, "p50": None, "p95": None, "n": 0}
+    minutes = {}
+    for minute, seconds in rows:
+        minutes.setdefault(minute, []).append(seconds)
+    everything = sorted(seconds for _, seconds in rows)
+    return {"mean": statistics.fmean(everything), "n": len(rows),
+            "p50": statistics.median(map(statistics.median, minutes.values())),
+            "p95": everything[int(0.95 * len(rows))]}
+""",
+            "and it should be 50 %",
+        ),
         ("def response_time(store, start, end): return {'avg': 1.0}", "There is no key 'mean' or"),
         ("def response_time(store, start, end): return 1.6", "It gave float: a dict with `mean`"),
         ("def response_time(store, start, end): {}", "did you forget a `return`?"),
         (
             "def response_time(store, start, end): "
             "return {'mean': 1.63, 'p50': 1.4, 'p95': 2.33, 'n': 7200}",
-            "not the number of runs that started and ended there",
+            "not the number of runs that started in the window and have ended",
         ),
     ],
     3: [
-        (sql_3(ran=""), "nobody waited for their answer"),
-        (sql_3(ran="", ended=""), "cancelled and open runs are in n"),
-        (sql_3(ended=""), "runs that have not ended are in n"),
+        (sql_3(ran=""), ": cancelled runs are in n"),
+        (sql_3(ran="", ended=""), "runs that have not ended are in n; cancelled runs"),
+        (sql_3(ended=""), ": runs that have not ended are in n\nStuck"),
         (
             sql_3(ran="""AND (attributes->>'$."agent.cancelled"') <> 'true'"""),
-            "most do not say anything (NULL)",
+            "most runs do not say whether they were cancelled (NULL)",
         ),
         (
             sql_3(
@@ -489,7 +647,7 @@ def response_time(store, start, end):
             ),
             "cancelled runs are counted as errors",
         ),
-        (sql_3(run="", ran="", ended=""), "a failed tool call is no failed run"),
+        (sql_3(run="", ran="", ended=""), "they are parts of a run; runs that have not ended"),
         (
             sql_3(run=" AND operation = 'invoke_agent' AND status IN ('OK', 'ERROR')"),
             "have the status `UNSET`",
@@ -502,11 +660,14 @@ def response_time(store, start, end):
         ),
         (sql_3(to="<="), "`end` itself is not in the window"),
         (sql_3(percent="avg((status = 'ERROR')::INT)"), "that is a fraction; give percent"),
-        (sql_3(percent="100 * avg((status = 'UNSET')::INT)"), "does not fit the number of failed"),
+        (
+            sql_3(percent="100 * avg((status = 'UNSET')::INT)"),
+            "the share of runs that did not fail",
+        ),
         (sql_3(n="count(*) FILTER (status = 'ERROR')"), "not the number of runs that ended by"),
         (
             sql_3(result="{'percent': percent or 0, 'n': n}"),
-            "In an hour without runs, percent is 0: without data the error rate is not known",
+            "In a window without runs, percent is 0: without data the error rate is not known",
         ),
         (
             """
@@ -528,6 +689,34 @@ def error_rate(store, start, end):
     return {"percent": 100 * float((runs["status"] == "ERROR").mean()), "n": len(runs)}
 """,
             "percent is nan",
+        ),
+        (
+            sql_3(ran="""AND (attributes->>'$."agent.cancelled"') IS NULL"""),
+            "runs that say `false` are missing",
+        ),
+        (sql_3(run=""), "they are parts of a run\nStuck"),
+        (
+            sql_3()
+            .replace("start_time >= ?", "date_trunc('hour', start_time) = date_trunc('hour', ?::")
+            .replace("AND start_time < ?", "TIMESTAMP)")
+            .replace("[start, end]", "[start]"),
+            "that is the hour, not the window",
+        ),
+        (
+            """
+def error_rate(store, start, end):
+    failed, n = store.rows(
+        "SELECT count(*) FILTER (status = 'ERROR'), count(*) FILTER ("
+        "(attributes->>'$.\\"agent.cancelled\\"') IS DISTINCT FROM 'true') FROM spans "
+        "WHERE operation = 'invoke_agent' AND end_time NOTNULL "
+        "AND start_time >= ? AND start_time < ?", [start, end])[0]
+    return {"percent": 100 * failed / n if n else None, "n": n}
+""",
+            "no failed one, whatever its status",
+        ),
+        (
+            sql_3(percent="count(*) FILTER (status = 'ERROR') * 100 // nullif(count(*), 0)"),
+            "which is rounded",
         ),
         (sql_3(result="percent"), "It gave float: a dict with `percent`, `n`"),
         (sql_3(result="{'percent': percent}"), "There is no key 'n'"),
@@ -555,6 +744,45 @@ def error_rate(store, start, end):
             sql_4(input="greatest(1, coalesce(sum(input_tokens), 0))"),
             "no model call started in that hour",
         ),
+        (sql_4(more=" AND operation = 'chat' AND start_time > $start"), "on the stroke of an hour"),
+        (sql_4(more=" AND operation = 'invoke_agent'"), "not every run has the sum"),
+        (
+            sql_4().replace("'hour', start_time", "'hour', end_time"),
+            "a call counts at its start, not at its end",
+        ),
+        (
+            sql_4().replace(
+                "date_trunc('hour', start_time) = hour", "hour(start_time) = hour(hour)"
+            ),
+            "calls of the day before",
+        ),
+        (
+            sql_4().replace(
+                "spans ON date_trunc('hour', start_time) = hour",
+                "(SELECT s.*, r.start_time AS began FROM spans s JOIN spans r USING (trace_id) "
+                "WHERE r.operation = 'invoke_agent') ON date_trunc('hour', began) = hour",
+            ),
+            "not when its run does",
+        ),
+        (
+            """
+def tokens_per_hour(store, start, end):
+    rows = []
+    for number in range(start.hour, end.hour):
+        at = start.replace(hour=number)
+        rows += [(at, *sums) for sums in store.rows(
+            "SELECT coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0) FROM spans "
+            "WHERE operation = 'chat' AND start_time >= ? AND start_time < ?",
+            [at, at + timedelta(hours=1)])]
+    return pd.DataFrame(rows, columns=["hour", "input", "output"])
+""",
+            "hours have no row, the first at",
+        ),
+        (
+            "def tokens_per_hour(store, start, end): return store.sql('SELECT hour(start_time) AS "
+            "hour, sum(input_tokens) AS input, 1 AS output FROM spans GROUP BY 1')",
+            "give a time with its date",
+        ),
         (
             "def tokens_per_hour(store, start, end): return store.sql("
             "'SELECT hour(start_time) AS hour, sum(input_tokens) AS tokens FROM spans GROUP BY 1')",
@@ -574,8 +802,14 @@ def tokens_per_hour(store, start, end):
         ),
     ],
     5: [
-        (plot_5(p95="", mean="", last="ax.legend(['p95', 'mean'])"), "differ in colour only"),
-        (plot_5(p95="label='p95'", mean="color='red', label='mean'"), "use line styles or markers"),
+        (
+            plot_5(p95="", mean="", last="ax.legend(['p95', 'mean'])"),
+            "colour or width do not count",
+        ),
+        (
+            plot_5(p95="label='p95', linewidth=3", mean="color='red', label='mean', linewidth=1"),
+            "have the same line style and the same marker",
+        ),
         (plot_5(target=""), "The target is missing"),
         (plot_5(alert=""), "The alert is missing"),
         (plot_5(last="ax.legend(); ax.set_ylim(0, 4.9)"), "The alert cannot be seen"),
@@ -588,8 +822,25 @@ def tokens_per_hour(store, start, end):
         (plot_5(axes=""), "Axes without words"),
         (plot_5(axes="ax.set(xlabel='time (UTC)', ylabel='response')"), "the unit is missing"),
         (plot_5(axes="ax.set(xlabel='hour', ylabel='time (s)')"), "the time zone is missing"),
-        (plot_5(y="points['p95_s'].fillna(0)"), "falls to 0 in the hour without data"),
+        (plot_5(y="points['p95_s'].fillna(0)"), "is at 0 in the hour without data"),
         (plot_5(x="points.index"), "The x values begin with 0"),
+        (plot_5(x="points['time'] + timedelta(hours=1)"), "T01:00:00"),
+        (plot_5(x="[t.timestamp() for t in points['time']]"), ": draw over this column"),
+        (plot_5(p95="linestyle='none', label='p95'"), "nobody sees it"),
+        (
+            plot_5(axes="ax.set(xlabel='time (UTC)', ylabel='response time (ms)')"),
+            "and so must the unit be",
+        ),
+        (
+            plot_5(axes='ax.set(xlabel="time (UTC)", ylabel="The agent\'s response time")'),
+            'response time": the unit is missing',
+        ),
+        (
+            plot_5(axes="ax.set(xlabel='time (UTC+1)', ylabel='response time (s)')"),
+            "'time (UTC+1)': the time zone is missing",
+        ),
+        (plot_5(last="ax.legend(); ax.set_ylim(2, 6)"), "the y axis goes from 2 to 6"),
+        (plot_5(y="points['p95_s'].ffill()"), "in the hour without data: keep the gap"),
         (
             plot_5(x="points.dropna()['time']", y="points.dropna()['p95_s']"),
             "connects across the hour without data",
@@ -627,9 +878,24 @@ def draw_response_time(ax, points):
                 first="text.value = numbers(minutes[0])",
                 show="text.value = numbers(change['old'])",
             ),
-            "and yours shows the numbers of",
+            "yours shows the numbers of",
         ),
         (live_6(given=""), "raised TypeError: "),
+        (
+            live_6(click="button.on_click(lambda: show())"),
+            "a click on the button: your callback() raised TypeError",
+        ),
+        (live_6(options="sorted(minutes)"), "options are in the order of `minutes`"),
+        (
+            live_6(click="button.on_click(lambda _: setattr(text, 'value', numbers(minutes[0])))"),
+            "After a click on the button, ",
+        ),
+        (live_6(options="[str(n) for n in minutes]"), "it takes minutes, as a number"),
+        (live_6(show="text.value += numbers(choice.value)"), "numbers from before are shown, too"),
+        (
+            live_6(show="text.value = numbers(choice.value or 5)", options="minutes, value=None"),
+            "At first no window is selected",
+        ),
         (live_6(show="numbers(choice.value)"), "is in no widget's `value`"),
         (
             live_6(text="Output()", show="with text: print(numbers(choice.value))"),
@@ -646,13 +912,25 @@ def draw_response_time(ax, points):
         (cost_7(where=""), "runs repeat the cost of their calls"),
         (
             cost_7(start="start_time IS NOT NULL", values="[now]"),
-            "the day begins at midnight",
+            "a call belongs to the day in which it started",
         ),
         (
             cost_7(end="start_time < ?", values="[midnight, midnight + timedelta(days=1)]"),
             "which nobody can know of yet",
         ),
         (cost_7(least="6"), "there is no trend to follow"),
+        (cost_7(least="9"), "At 08:00 you say None"),
+        (cost_7(line=LEVEL.format("past[-1]")), "on which each hour costs more than the last"),
+        (cost_7(end="end_time < ?"), "which began before `now` and ends after it"),
+        (
+            cost_7().replace("max(0, min(1, h + 1 - gone))", "1"),
+            "that is too high; half of the running hour",
+        ),
+        (
+            cost_7().replace("max(0, min(1, h + 1 - gone))", "(h > int(gone))"),
+            "that is too low; half of the running hour",
+        ),
+        (cost_7(result="round(spent + ahead)"), "rounded to whole dollars"),
         (cost_7(least="20"), "you say None, and"),
         (
             cost_7(
@@ -660,7 +938,7 @@ def draw_response_time(ax, points):
                     "slope", "spent = sum(usd.values()); slope", 1
                 )
             ),
-            "that is too low",
+            "the rest of the day will not be like the hours before it",
         ),
         (cost_7(line=LEAST_SQUARES), "one hour bends your line"),
         (cost_7(ahead="(base + slope * h)"), "that is less than was spent"),
@@ -673,7 +951,7 @@ def draw_response_time(ax, points):
             "hours without model calls cost 0",
         ),
         (cost_7(kind=""), "raised TypeError: unsupported operand type(s)"),
-        (cost_7(result="2 * ahead + spent"), "that is too high; it should come within 10%"),
+        (cost_7(result="2 * ahead + spent"), "be within 20% of the truth with the rest"),
         (cost_7(result="'12 USD'"), "The projection is '12 USD'"),
         (cost_7(result="1.5"), "costs about the same, you say 1.5 USD: that is too low"),
     ],

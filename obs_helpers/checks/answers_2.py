@@ -102,8 +102,8 @@ def live(minutes: Sequence[int], numbers: Callable[[int], str]) -> widgets.Widge
 def project_cost(store: Store, now: datetime) -> float | None:
     """Return what the day of `now`, midnight to midnight, will have cost, in USD.
 
-    With fewer than 8 complete hours since midnight there is not enough data: None. Calls
-    after `now` do not count, and neither do those of the day before.
+    With fewer than 8 complete hours since midnight there is not enough data: None. A call
+    counts at its start: not if that is at `now` or later, nor if it is before midnight.
     """
     from itertools import combinations
     from statistics import median

@@ -37,6 +37,11 @@ class Span:
     usd: float | None = None
 
     @property
+    def end(self) -> datetime:
+        """Return when it ended, or when it began if it has not."""
+        return self.at + timedelta(seconds=self.duration_s or 0)
+
+    @property
     def is_run(self) -> bool:
         """Tell whether it is a request."""
         return self.operation == c.INVOKE_AGENT
@@ -76,7 +81,7 @@ def _rows(request: Request, trace: int, numbers: Iterator[int]) -> Iterator[Row]
         columns |= {"start_time": _us(span.at), "duration_s": span.duration_s}
         columns |= {"status": span.status, "cost_usd": span.usd}
         if span.duration_s is not None:
-            columns |= {"end_time": _us(span.at + timedelta(seconds=span.duration_s))}
+            columns |= {"end_time": _us(span.end)}
         names = ("input_tokens", "output_tokens", "cached_tokens")
         columns |= dict(zip(names, span.tokens, strict=True))
         columns |= {"attributes": json.dumps(attributes)}
@@ -114,9 +119,9 @@ def request(
     return [Span(c.INVOKE_AGENT, at, duration_s, status, cancelled, sums, usd), *calls, tool]
 
 
-def priced(at: datetime, usd: float) -> list[Span]:
+def priced(at: datetime, usd: float, duration: timedelta = timedelta(seconds=1)) -> list[Span]:
     """Return a request with one model call that cost `usd`."""
-    call = Span(c.CHAT, at, tokens=(900, 90, 0), usd=round(usd, 9))
+    call = Span(c.CHAT, at, duration.total_seconds(), tokens=(900, 90, 0), usd=round(usd, 9))
     return [replace(call, operation=c.INVOKE_AGENT), call]
 
 
@@ -124,8 +129,3 @@ def _call(draw: "random.Random", at: datetime) -> Span:
     whole = draw.randint(200, 900)
     tokens = (whole, draw.randint(20, 90), draw.randint(50, whole // 2))
     return Span(c.CHAT, at, draw.uniform(0.2, 0.5), tokens=tokens, usd=whole / 100_000)
-
-
-def within(draw: "random.Random", start: datetime, span: timedelta) -> datetime:
-    """Return a moment in the `span` after `start`, to the millisecond."""
-    return start + timedelta(milliseconds=draw.randrange(1, span // timedelta(milliseconds=1)))

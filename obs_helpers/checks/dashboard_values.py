@@ -27,7 +27,8 @@ def frame(got: Any, time: str, columns: tuple[str, ...]) -> Table:
     said = f"the columns of yours are {', '.join(map(str, got.columns)) or 'none'}"
     expect(not missing, f"There is no column {' or '.join(map(repr, missing))}; {said}")
     first = got[time].iloc[0] if len(got) else None
-    text = f"`{time}` is {first!r}: give a time with its date, which `date_trunc` keeps"
+    plain = getattr(first, "item", lambda: first)()
+    text = f"`{time}` is {plain!r}: give a time with its date, which `date_trunc` keeps"
     expect(first is None or isinstance(first, datetime), text)
     times = pd.to_datetime(got[time], utc=True).dt.tz_localize(None).dt.to_pydatetime()
     expect(len(set(times)) == len(times), f"Two rows have the same {time}: group by it")
@@ -76,7 +77,7 @@ def number(value: Any, name: str) -> float:
     return real
 
 
-def no_data(value: Any, name: str, what: str, when: str = "an hour without runs") -> None:
+def no_data(value: Any, name: str, what: str, when: str) -> None:
     """Check that nothing is said where nothing is known."""
     say = f"In {when}, {name} is {value!r}: "
     nan = isinstance(value, float) and math.isnan(value)
@@ -89,9 +90,11 @@ def near(one: float, other: float) -> bool:
     return math.isclose(one, other, rel_tol=1e-9, abs_tol=0.0051)
 
 
+def is_rounded(value: float, right: float) -> bool:
+    """Tell whether a number has one decimal at most, and was the right one before."""
+    return value == round(value, 1) and abs(value - right) < 1
+
+
 def same(count_: Any, wanted: int) -> bool:
     """Tell whether a count, of whatever type, is this one."""
-    try:
-        return bool(count_ == wanted)
-    except Exception:
-        return False
+    return bool(count_ == wanted)

@@ -3,6 +3,8 @@
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+NO_MARKER = ("None", "none", " ", "", None)
 LIMITS = {2.0: "target", 5.0: "alert"}
 """In seconds: the course's target and alert threshold for the response time."""
 
@@ -34,14 +37,13 @@ def draw_response_time(answer: Question) -> None:
         if wanted not in shown:
             raise Wrong(_why_not(name, wanted, shown))
         found[name] = line = lines[shown.index(wanted)]
-        first = line.get_xdata(orig=True)[0]
-        text = f"The x values begin with {first}: draw over the column `time`"
-        expect(not (isinstance(first, Real) and first < 1_000), text)  # days since 1970 are more
+        _check_time(line.get_xdata(orig=True)[0], points["time"][0])
+        text = f"The line of {name} has neither a line style nor a marker: nobody sees it"
+        expect(line.get_linestyle() != "None" or line.get_marker() not in NO_MARKER, text)
     _check_axes(ax)
     _check_limits(ax)
-    styles = {name: (line.get_linestyle(), line.get_marker()) for name, line in found.items()}
-    text = "p95 and mean differ in colour only: use line styles or markers, which all can see"
-    expect(styles["p95"] != styles["mean"], text)
+    text = "p95 and mean have the same line style and the same marker; colour or width do not count"
+    expect(_style(found["p95"]) != _style(found["mean"]), text)
     _check_names(ax, found)
 
 
@@ -55,6 +57,27 @@ def _points(draw: "random.Random") -> "pd.DataFrame":
     mean[count // 2] = p95[count // 2] = math.nan
     times = [start + n * HOUR for n in range(count)]
     return pd.DataFrame({"time": pd.to_datetime(times), "mean_s": mean, "p95_s": p95})
+
+
+def _check_time(shown: Any, time: datetime) -> None:
+    """Check the first x value: days since 1970, or hours if pandas drew it. Text is left alone."""
+    from matplotlib.dates import date2num
+
+    as_days: Callable[[Any], float] = date2num
+    x = getattr(shown, "ordinal", shown)
+    fits = isinstance(x, str) or any(
+        math.isclose(x if isinstance(x, Real) else as_days(x), unit * as_days(time))
+        for unit in (1, 24)
+    )
+    text = f"The x values begin with {shown}, and the column `time` with {time}"
+    expect(fits, f"{text}: draw over this column")
+
+
+def _style(line: Any) -> tuple[Any, ...]:
+    """Return what tells lines apart without colours; dashes have lengths, too."""
+    marker = line.get_marker()
+    dashes = getattr(line, "_unscaled_dash_pattern", None)
+    return line.get_linestyle(), dashes, None if marker in NO_MARKER else marker
 
 
 def _drawn(answer: Question, points: "pd.DataFrame") -> Any:
@@ -89,8 +112,11 @@ def _why_not(name: str, wanted: list[float | None], shown: list[list[float | Non
     known = [value for value in wanted if value is not None]
     if known in shown:
         return f"The line of {name} connects across the hour without data: keep the gap (NaN) in it"
-    if [value or 0.0 for value in wanted] in shown:
-        return f"The line of {name} falls to 0 in the hour without data: keep the gap (NaN) in it"
+    gap = wanted.index(None)
+    for values in shown:
+        if len(values) == len(wanted) and values[:gap] + values[gap + 1 :] == known:
+            what = f"is at {values[gap]:g} in the hour without data: keep the gap (NaN) in it"
+            return f"The line of {name} {what}"
     if any(len(values) == len(wanted) and values[0] == 1000 * known[0] for values in shown):
         return f"The line of {name} is in milliseconds: draw seconds"
     return f"There is no line through all values of `{name}_s`; {len(shown)} other lines are there"
@@ -99,10 +125,12 @@ def _why_not(name: str, wanted: list[float | None], shown: list[list[float | Non
 def _check_axes(ax: Any) -> None:
     below, beside = ax.get_xlabel(), ax.get_ylabel()
     expect(below and beside, f"Axes without words: xlabel is {below!r}, ylabel is {beside!r}")
-    unit = re.search(r"\b(s|secs?|seconds?)\b", beside, re.IGNORECASE)
+    text = f"ylabel is {beside!r}: the values are seconds, and so must the unit be"
+    expect(not re.search(r"\b(ms|msecs?|milliseconds?)\b", beside, re.IGNORECASE), text)
+    unit = re.search(r"(?<!['\u2019])\b(s|secs?|seconds?)\b", beside, re.IGNORECASE)
     expect(unit, f"ylabel is {beside!r}: the unit is missing")
     text = f"xlabel is {below!r}: the time zone is missing, and readers live in many"
-    expect(re.search(r"\bUTC\b", below, re.IGNORECASE), text)
+    expect(re.search(r"\bUTC\b(?! ?[+-])", below, re.IGNORECASE), text)
 
 
 def _check_limits(ax: Any) -> None:
@@ -113,7 +141,8 @@ def _check_limits(ax: Any) -> None:
     low, high = sorted(ax.get_ylim())
     for limit, name in LIMITS.items():
         expect(limit in flat, f"The {name} is missing: a horizontal line at its number of seconds")
-        expect(low < limit <= high, f"The {name} cannot be seen: the y axis ends at {high:g}")
+        text = f"The {name} cannot be seen: the y axis goes from {low:g} to {high:g}"
+        expect(low < limit <= high, text)
 
 
 def _check_names(ax: Any, found: dict[str, Any]) -> None:
@@ -124,11 +153,22 @@ def _check_names(ax: Any, found: dict[str, Any]) -> None:
         expect("p95" in beside and "mean" in beside, text)
         return
     labels = [text.get_text() for text in legend.get_texts()]
+    named = list(zip(legend.legend_handles, labels, strict=True))
     for name, other in (("p95", "mean"), ("mean", "p95")):
-        label = str(found[name].get_label())
-        expect(other not in label, f"The line with the values of `{name}_s` is called {label!r}")
+        mine = [label for handle, label in named if _look(handle) == _look(found[name])]
+        text = (
+            f"The line with the values of `{name}_s` is called {''.join(mine[:1])!r} in the legend"
+        )
+        expect(not any(other in label for label in mine), text)
         text = f"The legend names {labels}: the line of `{name}_s` is not there as {name!r}"
-        expect(name in label.lower() and label in labels, text)
+        expect(any(name in label.lower() for label in mine), text)
+
+
+def _look(line: Any) -> tuple[Any, ...] | None:
+    """Return how a line is drawn, which its place in the legend repeats; None for a patch."""
+    from matplotlib.colors import to_rgba
+
+    return (*_style(line), to_rgba(line.get_color())) if hasattr(line, "get_marker") else None
 
 
 # -- 6: live numbers ------------------------------------------------------------------------
@@ -136,7 +176,8 @@ def live(answer: Question) -> None:
     """Check that the text follows the selector, with fresh numbers, and so does the button."""
     import ipywidgets as widgets
 
-    minutes = sorted(Chance().stream().sample(range(5, 60, 5), 3))
+    least, middle, most = sorted(Chance().stream().sample(range(5, 60, 5), 3))
+    minutes = [middle, most, least]  # the order that is asked for, and no other one
     source = _Source()
     root = call(answer, minutes, source)
     expect(root is not None, "It gave None: did you forget a `return`? Return a widget")
@@ -156,14 +197,22 @@ class _Source:
     def __init__(self) -> None:
         self.draw = Chance().stream()
         self.said: list[tuple[int, str]] = []
+        self.before: list[tuple[int, str]] = []
 
     def __call__(self, minutes: int) -> str:
+        text = f"`numbers` was called with {minutes!r}: it takes minutes, as a number"
+        expect(isinstance(minutes, Real), text)
         text = f"{self.draw.randrange(10**6, 10**7)} requests in {minutes} min"
         self.said.append((int(minutes), text))
         return text
 
     def __repr__(self) -> str:
         return "numbers"
+
+    def forget(self) -> None:
+        """Take what was said until now for old."""
+        self.before += self.said
+        self.said = []
 
 
 def _parts(widget: Any) -> Iterator[Any]:
@@ -182,48 +231,48 @@ def _check_following(parts: list[Any], minutes: Sequence[int], source: _Source) 
     text = f"The selector has {count} options, and {len(minutes)} windows were given"
     expect(count == len(minutes), text)
     expect(source.said, "Before anything is selected there are no numbers: show them at once")
-    selected = minutes[selector.index or 0]
-    _check_shown(parts, source.said, selected, "At first")
-    others = [n for n in range(count) if n != selector.index]
-    for index in [*others, selector.index or 0]:
-        when, before = f"After selecting {minutes[index]} min", len(source.said)
-        call(_selecting(selector, index, minutes[index]))
-        stale = _is_stale(parts, source, minutes[index])
-        text = f"{when}, `numbers` was not asked again: numbers from before are old by now"
-        expect(len(source.said) > before or not stale, text)
-        text = f"{when}, nothing changes: tell the selector what to call"
-        expect(len(source.said) > before, text)
-        _check_shown(parts, source.said[before:], minutes[index], when)
+    text = "At first no window is selected: one of them has to be, and its numbers are shown"
+    expect(selector.index is not None, text)
+    first, *others = sorted(range(count), key=lambda n: n != selector.index)
+    _check_shown(parts, source, minutes[first], "At first")
+    for index in (others[0], first, *others[1:]):
+        source.forget()
+        _do(f"selecting {minutes[index]} min", partial(setattr, selector, "index", index))
+        _check_shown(parts, source, minutes[index], f"After selecting {minutes[index]} min")
     text = f"There is no Button in what you return: {names}; new telemetry would not be seen"
     expect(buttons, text)
-    when, before = "After a click on the button", len(source.said)
-    call(buttons[0].click)
-    text = f"{when}, `numbers` was not asked: tell the button what to call"
-    expect(len(source.said) > before, text)
-    _check_shown(parts, source.said[before:], selected, when)
+    source.forget()
+    _do("a click on the button", partial(_click, buttons[0]))
+    expect(source.said, "After a click, `numbers` was not asked: tell the button what to call")
+    _check_shown(parts, source, minutes[others[-1]], "After a click on the button")
 
 
-def _selecting(selector: Any, index: int, minutes: int) -> Callable[[], None]:
-    def select() -> None:
-        selector.index = index
-
-    select.__name__ = f"selecting {minutes} min: your callback"
-    return select
+def _do(what: str, act: partial[None]) -> None:
+    """Call what raises if a callback of the learner's does, and name it in the message."""
+    act.__name__ = f"{what}: your callback"  # type: ignore[attr-defined]
+    call(act)
 
 
-def _is_stale(parts: list[Any], source: _Source, minutes: int) -> bool:
-    """Tell whether numbers are shown that were right for this window some time ago."""
+def _click(button: Any) -> None:
+    """Click; `button.click()` prints what a callback raises, and goes on."""
+    for callback in button._click_handlers.callbacks:
+        callback(button)
+
+
+def _check_shown(parts: list[Any], source: _Source, minutes: int, when: str) -> None:
+    """Check that new numbers of the selected window are shown, and no old ones."""
     shown = _texts(parts)
-    return any(asked == minutes and text in shown for asked, text in source.said)
-
-
-def _check_shown(parts: list[Any], said: list[tuple[int, str]], minutes: int, when: str) -> None:
-    shown = _texts(parts)
-    asked = {window for window, text in said if text in shown}
+    old = any(text in shown and asked == minutes for asked, text in source.before)
+    text = "`numbers` was not asked again: numbers from before are old by now"
+    expect(source.said or not old, f"{when}, {text}")
+    expect(source.said, f"{when}, nothing changes: tell the selector what to call")
+    asked = {window for window, text in source.said if text in shown}
     if minutes in asked:
+        text = f"{when}, numbers from before are shown, too: put the new text in their place"
+        expect(not any(old in shown for _, old in source.before), text)
         return
-    text = f"{when}, the selector stands at {minutes} min, and yours shows the numbers of "
-    expect(not asked, text + f"{min(asked, default=0)} min")
+    text = f"{when}, yours shows the numbers of {min(asked, default=0)} min, and the option for "
+    expect(not asked, f"{text}{minutes} min is selected: options are in the order of `minutes`")
     output = any(type(part).__name__ == "Output" for part in parts)
     more = "; text goes into the `value` of a widget, not into an Output" if output else ""
     raise Wrong(f"{when}, the newest text of `numbers` is in no widget's `value`{more}")

@@ -2,12 +2,8 @@
 
 from obs_helpers.checks import answers_2
 from obs_helpers.checks.dashboard_cost import project_cost
-from obs_helpers.checks.dashboard_numbers import (
-    error_rate,
-    requests_per_minute,
-    response_time,
-    tokens_per_hour,
-)
+from obs_helpers.checks.dashboard_numbers import error_rate, response_time
+from obs_helpers.checks.dashboard_tables import requests_per_minute, tokens_per_hour
 from obs_helpers.checks.dashboard_views import draw_response_time, live
 from obs_helpers.checks.exercise import Exercise, Step
 
@@ -99,7 +95,7 @@ STEPS = (
             "them does yours miss?",
             "Write one inner function that asks `numbers` for the selected window and puts the "
             "text into the `value` of a Label. Call it once; register it with the selector's "
-            "`observe` for the name `value`, and with the button's `on_click`. Both hand over "
+            "`observe` for the name `value`, and with the button's `on_click`. Both call it with "
             "one argument.",
             "def show(_=None): label.value = numbers(…); choice.observe(show, names=…); "
             "button.on_click(…); show(); return widgets.VBox([choice, …])",
