@@ -11,13 +11,16 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "obs_helpers"
 
 LAYERS = [
-    {"clock", "conventions", "safe_json", "safe_text", "schema"},
+    {"clock", "conventions", "safe_json", "safe_text", "schema", "forks"},
+    {"database", "health", "exporters", "trouble"},
+    {"outbox", "otlp_http"},
     {"signals", "agent", "insight", "views"},
     {"alerting", "alerting.alert"},
     {"signals.rules"},
     {"signals.redaction", "signals.sinks", "signals.instruments"},
     {"signals.logs", "signals.metrics", "signals.traces", "signals.spans", "signals.points"},
-    {"store", "options", "exporters"},
+    {"store", "options", "otlp", "providers"},
+    {"ways"},
     {"telemetry"},
     {"agent.errors", "agent.faults", "agent.weather_service"},
     {"agent.core"},
