@@ -97,7 +97,7 @@ def _judge(answer: Any, size: int) -> tuple[int, str]:
     except Exception:
         begins = f"{status}, but no OTLP answer: {answer.content[:60]!r}"
         raise DeliveryFailed(begins) from None
-    return min(rejected, size), f"{status}, partial success: {why}"
+    return min(rejected, size), f"{status}, partial success: {why}" if rejected else ""
 
 
 def _rejected(answer: Any) -> tuple[int, str]:

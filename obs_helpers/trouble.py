@@ -15,6 +15,7 @@ NOISY = (
     f"{_HTTP}.trace_exporter",
     f"{_HTTP}.metric_exporter",
     f"{_HTTP}._log_exporter",
+    "opentelemetry.exporter.otlp.proto.common._internal",
     "urllib3.connectionpool",
 )
 """Loggers that tell of each failed delivery, some with a traceback."""
