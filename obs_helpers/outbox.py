@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Generic, TypeVar
 
 from obs_helpers.clock import Chance
-from obs_helpers.forks import leave_on_fork
+from obs_helpers.forks import Owner, watch_forks
 from obs_helpers.health import Tally, Way
 
 Item = TypeVar("Item")
@@ -23,7 +23,7 @@ MAX_REST_S = 10.0
 """After failures the thread rests 1, 2, 4 … seconds, at most this long."""
 
 
-class Outbox(Generic[Item]):
+class Outbox(Owner, Generic[Item]):
     """Items of one signal that wait for delivery to one place."""
 
     def __init__(
@@ -56,7 +56,7 @@ class Outbox(Generic[Item]):
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="obs-outbox", daemon=True)
         self._thread.start()
-        leave_on_fork(self)
+        watch_forks(self)
 
     def put(self, item: Item) -> None:
         """Keep the item for delivery, or count it as dropped."""
@@ -118,6 +118,14 @@ class Outbox(Generic[Item]):
                 *self._way, self._waiting, self._limit, tally.delivered, tally.dropped,
                 **tally.last(),
             )  # fmt: skip
+
+    def pause(self) -> None:
+        """Let nothing change during a fork."""
+        self._changed.acquire()
+
+    def resume(self) -> None:
+        """Go on."""
+        self._changed.release()
 
     def leave(self) -> None:
         """Deliver nothing from a forked child: what waits is the parent's to send."""

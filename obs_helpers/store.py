@@ -10,13 +10,14 @@ import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from obs_helpers.database import Left, StoreError, connect, never_close
-from obs_helpers.forks import leave_on_fork
+from obs_helpers.forks import Owner, watch_forks
 from obs_helpers.schema import INSERT, TABLES, typed
+from obs_helpers.sources import Provisional, Source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,18 +30,7 @@ _QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 _ORDER = {"spans": "start_time", "logs": "time", "metric_points": "time"}
 
 
-class Source(Protocol):
-    """Where the store takes rows from."""
-
-    table: str
-    dropped: int
-
-    def drain(self) -> list[Row]:
-        """Return the rows made since the last call, in the order of the columns."""
-        ...
-
-
-class Store:
+class Store(Owner):
     """Telemetry in DuckDB: in memory, or in one file that this process owns."""
 
     def __init__(self, path: str | Path = ":memory:", max_rows: int = 1_000_000) -> None:
@@ -60,7 +50,7 @@ class Store:
         self._running: list[str] = []
         self._con = connect(self.path)
         self._rows = {table: self._count(table) for table in TABLES}
-        leave_on_fork(self)
+        watch_forks(self)
 
     def attach(self, source: Source) -> None:
         """Take rows from `source` at each flush."""
@@ -203,6 +193,14 @@ class Store:
             self.detach_all()
             self._con.close()
 
+    def pause(self) -> None:
+        """Finish what is being written: a fork in the middle would lock the child's DuckDB."""
+        self._lock.acquire()
+
+    def resume(self) -> None:
+        """Write again."""
+        self._lock.release()
+
     def leave(self) -> None:
         """Leave the database to the parent: a forked child that closed it would write to it."""
         never_close(self._con)
@@ -210,7 +208,7 @@ class Store:
         self._sources, self._running, self._unwritten = [], [], {}
 
     def _take(self, source: Source) -> None:
-        running = source.running() if isinstance(source, _Provisional) else []
+        running = source.running() if isinstance(source, Provisional) else []
         rows = self._unwritten.get(source) or source.drain()
         ended = {row[1] for row in rows}
         running = [row for row in running if row[1] not in ended]
@@ -221,7 +219,7 @@ class Store:
         self._write(source, rows + running)
         del self._unwritten[source]
         self.taken[source.table] += len(rows) - (self.refused[source.table] - refused)
-        if isinstance(source, _Provisional):
+        if isinstance(source, Provisional):
             self._running = [row[1] for row in running]
 
     def _write(self, source: Source, rows: list[Row]) -> None:
@@ -240,7 +238,7 @@ class Store:
 
     def _replace(self, source: Source, rows: list[Row]) -> None:
         """Append `rows`; those of the spans that were running go."""
-        if isinstance(source, _Provisional) and self._running:
+        if isinstance(source, Provisional) and self._running:
             gone = self._do(
                 "DELETE FROM spans WHERE end_time IS NULL AND span_id IN "
                 "(SELECT unnest(?::VARCHAR[]))",
@@ -290,8 +288,3 @@ class Store:
             self._rows[table] += len(frame)
             if self._rows[table] > self.max_rows:
                 self._evict(table)
-
-
-@runtime_checkable
-class _Provisional(Protocol):
-    def running(self) -> list[Row]: ...

@@ -21,7 +21,7 @@ from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetr
 
 from obs_helpers import exporters, providers
 from obs_helpers.clock import NS_PER_S, Chance, Clock, SystemClock
-from obs_helpers.forks import leave_on_fork
+from obs_helpers.forks import Owner, watch_forks
 from obs_helpers.health import Health, Tally
 from obs_helpers.options import Options
 from obs_helpers.otlp import Otlp
@@ -35,7 +35,7 @@ FLUSH_S = 0.5
 COLLECT_S, VIRTUAL_COLLECT_S = 60.0, 300.0
 
 
-class Telemetry:
+class Telemetry(Owner):
     """What `start` returns: everything that runs, in one place.
 
     What it promises, also when the store's disk is full or an endpoint fails, hangs or
@@ -53,7 +53,7 @@ class Telemetry:
 
     def __init__(self, options: Options) -> None:
         """Wire everything; use `start`, which also makes it the current telemetry."""
-        self.options = options
+        self.options, self.pid = options, os.getpid()
         self.clock: Clock = options.clock or SystemClock()
         self.redact = _redactor(options.redact)
         self.store = (
@@ -78,8 +78,7 @@ class Telemetry:
             self._close()
             raise
         self.running = True
-        self.pid = os.getpid()
-        leave_on_fork(self)
+        watch_forks(self)
 
     def logger(self, name: str) -> Any:
         """Return a structlog logger that logs under `name`."""
@@ -95,6 +94,8 @@ class Telemetry:
 
     def collect(self) -> None:
         """Read the metrics now; else they are read once a minute."""
+        if self.pid != os.getpid():  # the SDK's locks may be held by a thread of the parent
+            return
         self.metrics.close_idle_sessions()
         self._points.collect()
 
@@ -119,15 +120,15 @@ class Telemetry:
     def leave(self) -> None:
         """Stop without a trace, in a forked child: all of it is the parent's."""
         self.running = False
+        self._otlp, self._places = None, []
         self._undo_globals()
         self._spans.leave()
         self.metrics.leave()
 
     def health(self) -> Health:
         """Return what waits, was delivered and was dropped, per signal and place."""
-        mine = self.pid == os.getpid()
         failed = self.redact.found["FAILED"] if self.redact else 0
-        ways = [way for place in self._places for way in place.ways()] if mine else []
+        ways = [way for place in self._places for way in place.ways()]
         return Health(tuple(ways), failed, logs.OUTPUT.errors)
 
     def _close(self) -> None:

@@ -5,7 +5,8 @@ from typing import Any, Protocol
 
 from obs_helpers.health import Tally, Way
 from obs_helpers.signals.sinks import Line, Sink
-from obs_helpers.store import Source, Store
+from obs_helpers.sources import Source
+from obs_helpers.store import Store
 
 
 class Buffer(Source, Protocol):

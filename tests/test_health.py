@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def record(obs: Telemetry, first: int, count: int) -> None:
     log = obs.logger("test")
     for n in range(first, first + count):
         with obs.tracer.span(f"span {n}"):
-            log.info(f"line {n}")
+            log.info("line %d", n)
 
 
 def recorded(first: int, count: int) -> dict[str, list[str]]:
@@ -268,8 +269,6 @@ def test_a_full_batch_goes_out_at_once_and_what_is_left_with_the_next_flush() ->
 
 
 def test_waiting_for_a_delivery_ends_when_the_time_is_up() -> None:
-    import threading
-
     released = threading.Event()
 
     def send(batch: list[int]) -> tuple[int, str]:

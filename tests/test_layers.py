@@ -11,7 +11,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "obs_helpers"
 
 LAYERS = [
-    {"clock", "conventions", "safe_json", "safe_text", "schema", "forks"},
+    {"clock", "conventions", "safe_json", "safe_text", "schema", "forks",
+     "sources"},
     {"database", "health", "exporters", "trouble"},
     {"outbox", "otlp_http"},
     {"signals", "agent", "insight", "views"},
