@@ -18,6 +18,7 @@ from obs_helpers.alerting.engine import AlertEngine
 from obs_helpers.alerting.notify import handle_alert
 from obs_helpers.alerting.rules import AlertConfig, AlertRule
 from obs_helpers.clock import Chance, SystemClock, VirtualClock
+from obs_helpers.database import StoreError
 from obs_helpers.insight.capture import capture_debug_context
 from obs_helpers.insight.costs import CostMonitor
 from obs_helpers.insight.debugging import analyze_failed_request, print_trace_tree
@@ -30,7 +31,7 @@ from obs_helpers.signals.logs import StructuredLogger, get_logger
 from obs_helpers.signals.privacy.rule import Rule
 from obs_helpers.signals.redaction import Redactor
 from obs_helpers.signals.traces import AgentTracer
-from obs_helpers.store import Store, StoreError
+from obs_helpers.store import Store
 from obs_helpers.telemetry import Telemetry, current, shutdown, start
 
 __version__ = "0.4.0"

@@ -5,16 +5,20 @@ batch at a time and column by column, and answers questions in SQL. It is bounde
 a table is full, its oldest rows go, and are counted.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from obs_helpers import archive
-from obs_helpers.schema import INSERT, SETUP, TABLES, typed
+from obs_helpers.database import Left, StoreError, connect, never_close
+from obs_helpers.forks import Owner, watch_forks
+from obs_helpers.schema import INSERT, TABLES, typed
+from obs_helpers.sources import Provisional, Source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,22 +33,7 @@ _NO_ANSWER = (duckdb.Error, TypeError, RuntimeError, ValueError)
 _ORDER = {"spans": "start_time", "logs": "time", "metric_points": "time"}
 
 
-class StoreError(Exception):
-    """The store cannot do what was asked; the message says what to do instead."""
-
-
-class Source(Protocol):
-    """Where the store takes rows from."""
-
-    table: str
-    dropped: int
-
-    def drain(self) -> list[Row]:
-        """Return the rows made since the last call, in the order of the columns."""
-        ...
-
-
-class Store:
+class Store(Owner):
     """Telemetry in DuckDB: in memory, or in one file that this process owns."""
 
     def __init__(self, path: str | Path = ":memory:", max_rows: int = 1_000_000) -> None:
@@ -55,13 +44,16 @@ class Store:
                 It is left as it is.
         """
         self.path, self.max_rows = str(path), max_rows
+        self.taken = dict.fromkeys(TABLES, 0)
         self.evicted = dict.fromkeys(TABLES, 0)
-        self._refused = dict.fromkeys(TABLES, 0)
+        self.refused = dict.fromkeys(TABLES, 0)
+        self._unwritten: dict[Source, list[Row]] = {}
         self._sources: list[Source] = []
         self._lock = threading.RLock()
         self._running: list[str] = []
-        self._con = _connect(self.path)
+        self._con = connect(self.path)
         self._rows = {table: self._count(table) for table in TABLES}
+        watch_forks(self)
 
     def attach(self, source: Source) -> None:
         """Take rows from `source` at each flush."""
@@ -69,15 +61,24 @@ class Store:
 
     def detach_all(self) -> None:
         """Take what the sources still hold, then forget them."""
-        self.flush()
-        self._sources.clear()
-        self._running.clear()  # their owner is gone: they stay as they are
+        try:
+            self.flush()
+        finally:
+            for source, rows in self._unwritten.items():
+                self.refused[source.table] += len(rows)
+            self._sources.clear()
+            self._unwritten.clear()
+            self._running.clear()  # their owner is gone: they stay as they are
 
     def flush(self) -> None:
         """Take everything the sources hold. After this it survives the process (file)."""
         with self._lock:
             for source in self._sources:
                 self._take(source)
+
+    def unwritten(self, source: Source) -> int:
+        """Return how many rows of `source` wait because the file could not be written."""
+        return len(self._unwritten.get(source, ()))
 
     def append(self, table: str, rows: Sequence[Row]) -> None:
         """Insert `rows`, whose values stand in the order of the table's columns.
@@ -140,7 +141,7 @@ class Store:
         import pandas as pd
 
         self.flush()
-        dropped = dict(self._refused)
+        dropped = dict(self.refused)
         for source in self._sources:
             dropped[source.table] += source.dropped
         rows = [(table, self._rows[table], self.evicted[table], dropped[table]) for table in TABLES]
@@ -199,28 +200,52 @@ class Store:
             self.detach_all()
             self._con.close()
 
+    def pause(self) -> None:
+        """Finish what is being written: a fork in the middle would lock the child's DuckDB."""
+        self._lock.acquire()
+
+    def resume(self) -> None:
+        """Write again."""
+        self._lock.release()
+
+    def leave(self) -> None:
+        """Leave the database to the parent: a forked child that closed it would write to it."""
+        never_close(self._con)
+        self._con, self._lock = Left(self.path), threading.RLock()  # type: ignore[assignment]
+        self._sources, self._running, self._unwritten = [], [], {}
+
     def _take(self, source: Source) -> None:
-        running = source.running() if isinstance(source, _Provisional) else []
-        rows = source.drain()
+        running = source.running() if isinstance(source, Provisional) else []
+        rows = self._unwritten.get(source) or source.drain()
         ended = {row[1] for row in rows}
-        rows += (running := [row for row in running if row[1] not in ended])
-        if not rows and not self._running:
+        running = [row for row in running if row[1] not in ended]
+        if not rows and not running and not self._running:
             return
+        self._unwritten[source] = rows
+        refused = self.refused[source.table]
+        self._write(source, rows + running)
+        del self._unwritten[source]
+        self.taken[source.table] += len(rows) - (self.refused[source.table] - refused)
+        if isinstance(source, Provisional):
+            self._running = [row[1] for row in running]
+
+    def _write(self, source: Source, rows: list[Row]) -> None:
         try:
             self._do("BEGIN")  # nobody sees, no crash leaves, a span without its row
             self._replace(source, rows)
             self._do("COMMIT")
-        except Exception:
-            self._do("ROLLBACK")
+        except BaseException as error:
+            with contextlib.suppress(duckdb.TransactionException):  # ended by a failed COMMIT
+                self._do("ROLLBACK")
             self._rows[source.table] = self._count(source.table)
+            if isinstance(error, duckdb.OperationalError) or not isinstance(error, Exception):
+                raise  # a full disk, Ctrl-C: no fault of a row, they are written next time
             self._replace(source, [])
             self._append_what_fits(source.table, rows)
-        if isinstance(source, _Provisional):
-            self._running = [row[1] for row in running]
 
     def _replace(self, source: Source, rows: list[Row]) -> None:
         """Append `rows`; those of the spans that were running go."""
-        if isinstance(source, _Provisional) and self._running:
+        if isinstance(source, Provisional) and self._running:
             gone = self._do(
                 "DELETE FROM spans WHERE end_time IS NULL AND span_id IN "
                 "(SELECT unnest(?::VARCHAR[]))",
@@ -233,9 +258,11 @@ class Store:
         """Insert all rows but those that DuckDB refuses, a text where a number belongs."""
         try:
             self.append(table, rows)
+        except duckdb.OperationalError:  # no fault of a row
+            raise
         except Exception:  # DuckDB 1 has no exception of its own for a lone surrogate
             if len(rows) == 1:
-                self._refused[table] += 1
+                self.refused[table] += 1
                 return
             middle = len(rows) // 2
             self._append_what_fits(table, rows[:middle])
@@ -258,8 +285,7 @@ class Store:
         return int(self._do(f"SELECT count(*) FROM {table}")[0][0])
 
     def _do(self, statement: str, params: Sequence[Any] = ()) -> list[Row]:
-        # Fetched to the end: DuckDB 2 starts nothing new before that.
-        return self._con.execute(statement, params).fetchall()
+        return self._con.execute(statement, params).fetchall()  # to the end: DuckDB 2 wants it
 
     def _insert_frame(self, table: str, frame: "pd.DataFrame") -> None:
         self._con.register("frame", frame)
@@ -267,26 +293,3 @@ class Store:
             self._do(f"INSERT INTO {table} {typed(table)}")
         finally:
             self._con.unregister("frame")
-
-
-@runtime_checkable
-class _Provisional(Protocol):
-    def running(self) -> list[Row]: ...
-
-
-def _connect(path: str) -> duckdb.DuckDBPyConnection:
-    con = None
-    try:
-        con = duckdb.connect(path)
-        for statement in SETUP:
-            con.execute(statement).fetchall()
-    except duckdb.Error as error:
-        if con is not None:
-            con.close()
-        msg = (
-            f"cannot open {path!r} as a telemetry store, and left it as it is: {error}. "
-            "If another process has it open, end that process. If it is damaged or is "
-            "something else, move it away and start again, or give another path."
-        )
-        raise StoreError(msg) from None
-    return con

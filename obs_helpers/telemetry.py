@@ -10,24 +10,25 @@ import atexit
 import contextlib
 import inspect
 import math
+import os
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import metrics as otel_metrics
-from opentelemetry import trace as otel_trace
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from obs_helpers import exporters
+from obs_helpers import exporters, providers
 from obs_helpers.clock import NS_PER_S, Chance, Clock, SystemClock
+from obs_helpers.forks import Owner, watch_forks
+from obs_helpers.health import Health, Tally
 from obs_helpers.options import Options
-from obs_helpers.signals import instruments, logs, metrics, points, sinks, spans, traces
+from obs_helpers.otlp import Otlp
+from obs_helpers.signals import logs, metrics, points, sinks, spans, traces
 from obs_helpers.signals.log_sampling import LogSampler
 from obs_helpers.signals.redaction import Redactor
 from obs_helpers.store import Store
+from obs_helpers.ways import FileWay, StoreWays, open_log_file
 
 if TYPE_CHECKING:
     from obs_helpers.signals.log_file import LogFile
@@ -37,12 +38,25 @@ FLUSH_S = 0.5
 COLLECT_S, VIRTUAL_COLLECT_S = 60.0, 300.0
 
 
-class Telemetry:
-    """What `start` returns: everything that runs, in one place."""
+class Telemetry(Owner):
+    """What `start` returns: everything that runs, in one place.
+
+    What it promises, also when the store's disk is full or an endpoint fails, hangs or
+    answers nonsense:
+
+    - The agent never waits for a delivery and never gets an exception.
+    - What `flush` has put into a store's file is still there after `kill -9`. It is
+      called twice a second; what came since is lost with the process.
+    - What cannot be delivered waits, up to a limit, and is sent when that works again.
+      What is dropped is counted: see `health`.
+    - `flush` and `shutdown` never raise, and wait for an endpoint 5 s at the most.
+    - A forked child has no telemetry, and leaves the parent's alone, until it calls
+      `start` itself. A spawned one begins without, as every process does.
+    """
 
     def __init__(self, options: Options) -> None:
         """Wire everything; use `start`, which also makes it the current telemetry."""
-        self.options = options
+        self.options, self.pid = options, os.getpid()
         self.clock: Clock = options.clock or SystemClock()
         self.redact = _redactor(options.redact)
         self.store = (
@@ -53,7 +67,14 @@ class Telemetry:
         self.log_file: LogFile | None = None
         self.log_sampler: LogSampler | None = None
         self._closers: list[Callable[[], object]] = []
+        self._stored = StoreWays(self.store, Tally(self.clock, self.redact))
+        self._places: list[Any] = [self._stored]
+        self._otlp: Otlp | None = None
         try:
+            if options.otlp:
+                self._otlp = Otlp(options.otlp, options.service, self.redact, self.clock)
+                self._places.append(self._otlp)
+                self._closers.append(self._otlp.close)
             self._make_traces()
             self._make_metrics()
             self._make_logs()
@@ -62,21 +83,24 @@ class Telemetry:
             self._close()
             raise
         self.running = True
+        watch_forks(self)
 
     def logger(self, name: str) -> Any:
         """Return a structlog logger that logs under `name`."""
         return logs.get_logger(name)
 
     def flush(self) -> None:
-        """Put everything recorded so far into the store, and send it on."""
-        self.collect()
-        self.store.flush()
-        if self.options.otlp:
-            self.tracer_provider.force_flush()
-            self.meter_provider.force_flush()
+        """Put everything recorded so far into the store, and send it on; never raises."""
+        with contextlib.suppress(Exception):
+            self.collect()
+        self._stored.flush()
+        if self._otlp:
+            self._otlp.flush()
 
     def collect(self) -> None:
         """Read the metrics now; else they are read once a minute."""
+        if self.pid != os.getpid():  # the SDK's locks may be held by a thread of the parent
+            return
         self.metrics.close_idle_sessions()
         self._points.collect()
 
@@ -89,22 +113,40 @@ class Telemetry:
         if not self.running:
             return
         self.running = False
-        try:
+        with contextlib.suppress(Exception):
             self.metrics.close_idle_sessions(idle_s=0)
             if self.log_sampler is not None:
                 self.log_sampler.close()
-            self.flush()
-        finally:
-            self._undo_globals()
-            self._close()
+            self.collect()
+            if self._otlp:
+                self._otlp.collect()
+                self._otlp.close()
+        self._undo_globals()
+        self._close()
+
+    def leave(self) -> None:
+        """Stop without a trace, in a forked child: all of it is the parent's."""
+        self.running = False
+        self._otlp, self._places = None, []
+        self._undo_globals()
+        self._spans.leave()
+        self.metrics.leave()
+
+    def health(self) -> Health:
+        """Return what waits, was delivered and was dropped, per signal and place."""
+        failed = self.redact.found["FAILED"] if self.redact else 0
+        ways = [way for place in self._places for way in place.ways()]
+        return Health(tuple(ways), failed, logs.OUTPUT.errors)
 
     def _close(self) -> None:
         for close in reversed(self._closers):
             with contextlib.suppress(Exception):
                 close()
-        self.store.detach_all()
-        if self.store is not self.options.store and self.store.path != ":memory:":
-            self.store.close()
+        self._stored.flush()
+        with contextlib.suppress(Exception):
+            self.store.detach_all()
+            if self.store is not self.options.store and self.store.path != ":memory:":
+                self.store.close()
 
     def __repr__(self) -> str:
         """Say what was changed from the defaults."""
@@ -124,11 +166,9 @@ class Telemetry:
         self._closers.append(self.tracer_provider.shutdown)
         self._spans = spans.SpanBuffer(self.redact)
         self.tracer_provider.add_span_processor(self._spans)
-        self.store.attach(self._spans)
-        if options.otlp:
-            exporter = exporters.otlp_spans(options.otlp)
-            safe = spans.RedactingExporter(exporter, self.redact)
-            self.tracer_provider.add_span_processor(BatchSpanProcessor(safe))
+        self._stored.attach("traces", self._spans)
+        if self._otlp:
+            self.tracer_provider.add_span_processor(self._otlp.span_processor)
         self.tracer = traces.AgentTracer(self.tracer_provider, self.clock)
 
     def _make_metrics(self) -> None:
@@ -136,14 +176,14 @@ class Telemetry:
         buffer = points.PointBuffer(self.clock)
         # Our clock says when to read, not the reader's own timer.
         self._points = PeriodicExportingMetricReader(buffer, export_interval_millis=math.inf)
-        self.store.attach(buffer)
+        self._stored.attach("metrics", buffer)
         readers: list[MetricReader] = [self._points]
         if options.prometheus_port is not None:
             reader, self.prometheus_url, close = exporters.prometheus(options.prometheus_port)
             readers.append(reader)
             self._closers.append(close)
-        if options.otlp:
-            readers.append(PeriodicExportingMetricReader(exporters.otlp_metrics(options.otlp)))
+        if self._otlp:
+            readers.append(self._otlp.metric_reader)
         # The second names cost time at each measurement: only for those who see them.
         outside = len(readers) > 1
         self.meter_provider = points.make_provider(options.service, readers, outside)
@@ -153,18 +193,18 @@ class Telemetry:
     def _make_logs(self) -> None:
         options = self.options
         self._lines = sinks.LineBuffer()
-        self.store.attach(self._lines)
+        self._stored.attach("logs", self._lines)
         writes: list[sinks.Sink] = [self._lines.write]
         if options.console:
             writes.append(sinks.console)
         if options.file is not None:
-            self.log_file = self._open_log_file(Path(options.file))
-            writes.append(self.log_file.write)
+            self.log_file = open_log_file(options.file, options, self.clock)
+            counted = FileWay(self.log_file, Tally(self.clock, self.redact))
+            self._places.append(counted)
+            writes.append(counted.write)
             self._closers.append(self.log_file.finish)
-        if options.otlp:
-            write, close = exporters.otlp_logs(options.otlp, options.service)
-            writes.append(write)
-            self._closers.append(close)
+        if self._otlp:
+            writes.append(self._otlp.write)
         self._log_sinks = tuple(writes)
         if options.log_sampling is not None:
             self.log_sampler = LogSampler(
@@ -173,20 +213,6 @@ class Telemetry:
             )  # fmt: skip
             ends = spans.RequestEnds(self.log_sampler.end_request)
             self.tracer_provider.add_span_processor(ends)
-
-    def _open_log_file(self, path: Path) -> "LogFile":
-        from obs_helpers.signals.log_file import LogFile  # loads slowly, and few need it
-
-        options = self.options
-        return LogFile(
-            path,
-            self.clock,
-            max_bytes=options.file_bytes,
-            backups=options.file_backups,
-            every=options.file_every,
-            max_age=options.file_max_age,
-            compress=options.file_compress,
-        )
 
     def _schedule(self) -> None:
         virtual = not isinstance(self.clock, SystemClock)
@@ -208,12 +234,10 @@ class Telemetry:
     def _flush_quietly(self) -> None:
         with contextlib.suppress(Exception):
             self.metrics.settle()
-            self.store.flush()
+        self._stored.flush()
 
     def _set_globals(self) -> None:
-        tracer, meter = _global_providers()
-        tracer.target, tracer.clock = self.tracer_provider, self.clock
-        meter.target, meter.redact = self.meter_provider, self.redact
+        providers.point_to(self.tracer_provider, self.meter_provider, self.clock, self.redact)
         logs.configure(
             clock=self.clock, level=self.options.level, sinks=self._log_sinks,
             current_ids=traces.current_ids, redact=self.redact,
@@ -221,10 +245,7 @@ class Telemetry:
         )  # fmt: skip
 
     def _undo_globals(self) -> None:
-        tracer, meter = _global_providers()
-        if tracer.target is self.tracer_provider:
-            tracer.target, tracer.clock = otel_trace.NoOpTracerProvider(), SystemClock()
-            meter.target = otel_metrics.NoOpMeterProvider()
+        if providers.let_go(self.tracer_provider):
             logs.reset()
 
 
@@ -234,17 +255,6 @@ def _redactor(option: bool | Redactor) -> Redactor | None:
     return Redactor() if option else None
 
 
-def _global_providers() -> tuple[traces.CurrentProvider, instruments.CurrentMeterProvider]:
-    """Return OpenTelemetry's two global providers, ours; sets them the first time."""
-    tracer = otel_trace.get_tracer_provider()
-    if not isinstance(tracer, traces.CurrentProvider):
-        otel_trace.set_tracer_provider(tracer := traces.CurrentProvider())
-    meter = otel_metrics.get_meter_provider()
-    if not isinstance(meter, instruments.CurrentMeterProvider):
-        otel_metrics.set_meter_provider(meter := instruments.CurrentMeterProvider())
-    return tracer, meter
-
-
 _current: Telemetry | None = None
 
 
@@ -252,8 +262,14 @@ def current() -> Telemetry:
     """Return the telemetry that runs now.
 
     Raises:
-        RuntimeError: `start` was not called, or `shutdown` was.
+        RuntimeError: `start` was not called, or `shutdown` was, or this process is a fork.
     """
+    if _current is not None and _current.pid != os.getpid():
+        msg = (
+            f"telemetry stayed with process {_current.pid}, which forked this one; call "
+            "obs_helpers.start() here, with a store of its own"
+        )
+        raise RuntimeError(msg)
     if _current is None or not _current.running:
         msg = "no telemetry is running; call obs_helpers.start() first"
         raise RuntimeError(msg)

@@ -11,8 +11,10 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "obs_helpers"
 
 LAYERS = [
-    {"clock", "conventions", "limits", "safe_text", "schema"},
+    {"clock", "conventions", "limits", "safe_text", "schema", "forks", "sources"},
     {"safe_json", "archive"},
+    {"database", "health", "exporters", "trouble"},
+    {"outbox", "otlp_http"},
     {"signals", "agent", "insight", "views"},
     {"alerting", "alerting.alert"},
     {"signals.privacy", "signals.privacy.rule", "signals.privacy.vocabulary",
@@ -27,7 +29,8 @@ LAYERS = [
      "signals.old_files", "signals.series"},
     {"signals.log_file", "signals.log_sampling"},
     {"signals.logs", "signals.metrics", "signals.traces", "signals.spans", "signals.points"},
-    {"store", "options", "exporters"},
+    {"store", "options", "otlp", "providers"},
+    {"ways"},
     {"telemetry"},
     {"agent.errors", "agent.faults", "agent.weather_service"},
     {"agent.core"},

@@ -14,8 +14,9 @@ from obs_helpers.alerting.measures import Labels, Question, read, utc, worst_run
 from obs_helpers.alerting.rules import DEFAULT_RULES, AlertRule
 from obs_helpers.alerting.states import Readings, RuleState
 from obs_helpers.clock import Clock, SystemClock
+from obs_helpers.database import StoreError
 from obs_helpers.safe_json import describe
-from obs_helpers.store import Store, StoreError
+from obs_helpers.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -71,9 +71,14 @@ class LogFile(ConcurrentRotatingFileHandler):
         self._rotates, self._settled = True, False
         self._packer: threading.Thread | None = None
 
-    def write(self, line: bytes) -> None:
-        """Write the line; raises only if stderr cannot be written either."""
-        self.handle(_Line(line))
+    def write(self, line: bytes) -> BaseException | None:
+        """Write the line; return why it went to stderr instead, if it did.
+
+        Raises only if stderr cannot be written either.
+        """
+        record = _Line(line)
+        self.handle(record)
+        return record.failed
 
     def tidy(self) -> None:
         """Do what is due while nobody writes: end the period, delete what is too old."""
@@ -154,6 +159,8 @@ class LogFile(ConcurrentRotatingFileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Write the line to stderr instead, the first time with the reason."""
         error = sys.exc_info()[1]
+        if isinstance(record, _Line):
+            record.failed = error
         self._close_stream()
         self._untold += 1
         if self._untold == 1:
@@ -240,6 +247,7 @@ class _Line(logging.LogRecord):
     def __init__(self, line: bytes) -> None:
         self.msg = line.decode()
         self.args = None
+        self.failed: BaseException | None = None
 
 
 def _append(fd: int, text: bytes, size: int) -> None:

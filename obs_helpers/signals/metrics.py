@@ -108,6 +108,10 @@ class AgentMetrics:
                 record, *measurement = self._notes.popleft()
                 record(*measurement)
 
+    def leave(self) -> None:
+        """Record nothing more, in a forked child: another thread may hold the SDK's locks."""
+        self._notes, self._settling = deque(maxlen=0), threading.Lock()
+
     def _costs(self) -> _Readings:
         return [(float(usd), {c.REQUEST_MODEL: model}) for model, usd in list(self._spent.items())]
 

@@ -69,7 +69,10 @@ class PointBuffer(MetricExporter):
 
     def drain(self) -> list[tuple[Any, ...]]:
         """Return and forget what is kept, as rows of the store's `metric_points`."""
-        return [self._rows.popleft() for _ in range(len(self._rows))]
+        rows = list(self._rows)
+        for _ in rows:  # only now: an interrupt until here loses nothing
+            self._rows.popleft()
+        return rows
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         """Do nothing: the store takes the points when it needs them."""

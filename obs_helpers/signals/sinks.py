@@ -44,7 +44,10 @@ class LineBuffer:
 
     def drain(self) -> list[tuple[Any, ...]]:
         """Return and forget what is kept, as rows of the store's `logs`."""
-        return [_row(orjson.loads(self._lines.popleft())) for _ in range(len(self._lines))]
+        rows = [_row(orjson.loads(line)) for line in list(self._lines)]
+        for _ in rows:  # only now: an interrupt until here loses nothing
+            self._lines.popleft()
+        return rows
 
 
 def _row(event: dict[str, Any]) -> tuple[Any, ...]:

@@ -50,8 +50,19 @@ class SpanBuffer(SpanProcessor):
 
     def drain(self) -> list[tuple[Any, ...]]:
         """Return and forget the finished spans, as rows of the store's `spans`."""
-        spans = [self._finished.popleft() for _ in range(len(self._finished))]
-        return [span_row(span, self._redact) for span in spans]
+        rows = [span_row(span, self._redact) for span in list(self._finished)]
+        for _ in rows:  # only now: an interrupt until here loses nothing
+            self._finished.popleft()
+        return rows
+
+    def shutdown(self) -> None:
+        """Take no more spans; those that end from now on count as dropped."""
+        self.limit = 0
+
+    def leave(self) -> None:
+        """Forget all, in a forked child: it is the parent's to store."""
+        self.shutdown()
+        self._running, self._finished = {}, deque()
 
     def running(self) -> list[tuple[Any, ...]]:
         """Return the spans under way, as rows without an end."""

@@ -9,12 +9,13 @@ from typing import Any
 from obs_helpers.alerting.conditions import parse_duration
 from obs_helpers.alerting.engine import AlertEngine
 from obs_helpers.clock import Clock, SystemClock
+from obs_helpers.database import StoreError
 from obs_helpers.insight.budgets import Budget
 from obs_helpers.insight.spend import check_budget
 from obs_helpers.insight.tables import ORDERS, choices
 from obs_helpers.insight.view import naive_utc, now_in
 from obs_helpers.safe_json import describe
-from obs_helpers.store import Store, StoreError
+from obs_helpers.store import Store
 from obs_helpers.telemetry import current
 from obs_helpers.views.board import Board
 from obs_helpers.views.chart import Chart
