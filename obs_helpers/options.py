@@ -1,7 +1,7 @@
 """The options of `start()`, each checked before anything is started."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from pathlib import Path
 
@@ -63,6 +63,17 @@ class Options:
     """Rows that each table of the store holds; then the oldest go."""
     retention: timedelta | None = None
     """Rows older than this go too."""
+
+    def redactor(self) -> Redactor | None:
+        """Return what `redact` asks for."""
+        if isinstance(self.redact, Redactor):
+            return self.redact
+        return Redactor() if self.redact else None
+
+    def changed(self) -> list[str]:
+        """Return `name=value` of each option that is not as it is by default."""
+        given = {f.name: getattr(self, f.name) for f in fields(self)}
+        return [f"{f.name}={given[f.name]!r}" for f in fields(self) if given[f.name] != f.default]
 
     def __post_init__(self) -> None:
         """Check each option."""

@@ -26,7 +26,6 @@ from obs_helpers.options import Options
 from obs_helpers.otlp import Otlp
 from obs_helpers.signals import logs, metrics, points, sinks, spans, traces
 from obs_helpers.signals.log_sampling import LogSampler
-from obs_helpers.signals.redaction import Redactor
 from obs_helpers.store import Store
 from obs_helpers.ways import FileWay, StoreWays, open_log_file
 
@@ -58,12 +57,9 @@ class Telemetry(Owner):
         """Wire everything; use `start`, which also makes it the current telemetry."""
         self.options, self.pid = options, os.getpid()
         self.clock: Clock = options.clock or SystemClock()
-        self.redact = _redactor(options.redact)
-        self.store = (
-            options.store
-            if isinstance(options.store, Store)
-            else Store(options.store, options.max_rows)
-        )
+        self.redact = options.redactor()
+        given = options.store
+        self.store = given if isinstance(given, Store) else Store(given, options.max_rows)
         self.log_file: LogFile | None = None
         self.log_sampler: LogSampler | None = None
         self._closers: list[Callable[[], object]] = []
@@ -150,13 +146,8 @@ class Telemetry(Owner):
 
     def __repr__(self) -> str:
         """Say what was changed from the defaults."""
-        given = {f.name: getattr(self.options, f.name) for f in fields(Options)}
-        changed = [
-            f"{f.name}={given[f.name]!r}" for f in fields(Options) if given[f.name] != f.default
-        ]
-        return " ".join(["<Telemetry", "running" if self.running else "stopped", *changed]) + ">"
-
-    # -- How it is wired ------------------------------------------------------------
+        state = "running" if self.running else "stopped"
+        return " ".join(["<Telemetry", state, *self.options.changed()]) + ">"
 
     def _make_traces(self) -> None:
         options = self.options
@@ -240,19 +231,12 @@ class Telemetry(Owner):
         providers.point_to(self.tracer_provider, self.meter_provider, self.clock, self.redact)
         logs.configure(
             clock=self.clock, level=self.options.level, sinks=self._log_sinks,
-            current_ids=traces.current_ids, redact=self.redact,
-            sampler=self.log_sampler,
+            current_ids=traces.current_ids, redact=self.redact, sampler=self.log_sampler,
         )  # fmt: skip
 
     def _undo_globals(self) -> None:
         if providers.let_go(self.tracer_provider):
             logs.reset()
-
-
-def _redactor(option: bool | Redactor) -> Redactor | None:
-    if isinstance(option, Redactor):
-        return option
-    return Redactor() if option else None
 
 
 _current: Telemetry | None = None
