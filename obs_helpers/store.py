@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from obs_helpers.database import Left, StoreError, connect, never_close
+from obs_helpers.database import Left, StoreError, connect, interrupts, never_close
 from obs_helpers.forks import Owner, watch_forks
 from obs_helpers.schema import INSERT, TABLES, typed
 from obs_helpers.sources import Provisional, Source
@@ -125,7 +125,10 @@ class Store(Owner):
                 msg = f"the store answers one SELECT at a time and changes nothing: {query!r}"
                 raise StoreError(msg)
             cursor.execute("BEGIN TRANSACTION READ ONLY").fetchall()
-            return cursor.execute(query, params if isinstance(params, Mapping) else list(params))
+            with interrupts():
+                return cursor.execute(
+                    query, params if isinstance(params, Mapping) else list(params)
+                )
         except duckdb.Error as error:
             raise StoreError(str(error)) from None
 
@@ -278,7 +281,8 @@ class Store(Owner):
         return int(self._do(f"SELECT count(*) FROM {table}")[0][0])
 
     def _do(self, statement: str, params: Sequence[Any] = ()) -> list[Row]:
-        return self._con.execute(statement, params).fetchall()  # to the end: DuckDB 2 wants it
+        with interrupts():
+            return self._con.execute(statement, params).fetchall()  # to the end: DuckDB 2 wants it
 
     def _insert_frame(self, table: str, frame: "pd.DataFrame") -> None:
         with self._lock:
