@@ -1,7 +1,9 @@
 """The database file of a store: opened if it is one, and left to the parent after a fork."""
 
+import contextlib
 import ctypes
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import duckdb
@@ -51,6 +53,17 @@ def connect(path: str) -> duckdb.DuckDBPyConnection:
         )
         raise StoreError(msg) from None
     return con
+
+
+@contextlib.contextmanager
+def interrupts() -> Iterator[None]:
+    """Let Ctrl-C be what it is in all of Python: DuckDB makes an error of its own of it."""
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from None
+        raise
 
 
 def never_close(con: duckdb.DuckDBPyConnection) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from obs_helpers import archive
-from obs_helpers.database import Left, StoreError, connect, never_close
+from obs_helpers.database import Left, StoreError, connect, interrupts, never_close
 from obs_helpers.forks import Owner, watch_forks
 from obs_helpers.schema import INSERT, TABLES, typed
 from obs_helpers.sources import Provisional, Source
@@ -132,7 +132,8 @@ class Store(Owner):
                 raise StoreError(msg)
             cursor.execute("BEGIN TRANSACTION READ ONLY").fetchall()
             given = params if isinstance(params, Mapping) else list(params)
-            return fetch(cursor.execute(query, given))
+            with interrupts():
+                return fetch(cursor.execute(query, given))
         except _NO_ANSWER as error:
             raise StoreError(str(error)) from None
 
@@ -285,7 +286,8 @@ class Store(Owner):
         return int(self._do(f"SELECT count(*) FROM {table}")[0][0])
 
     def _do(self, statement: str, params: Sequence[Any] = ()) -> list[Row]:
-        return self._con.execute(statement, params).fetchall()  # to the end: DuckDB 2 wants it
+        with interrupts():
+            return self._con.execute(statement, params).fetchall()  # to the end: DuckDB 2 wants it
 
     def _insert_frame(self, table: str, frame: "pd.DataFrame") -> None:
         self._con.register("frame", frame)

@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +25,24 @@ QUIET = "ignore:This process:DeprecationWarning"
 """Python 3.12 warns of every fork of a process with threads."""
 
 
-def begin(program: str, *arguments: str | Path) -> subprocess.Popen[str]:
+@contextmanager
+def begun(program: str, *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
     """Run a program in a process of its own, which can be spoken to."""
     command = [sys.executable, "-W", QUIET, "-c", program, *map(str, arguments)]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def run(program: str, *arguments: str | Path) -> list[str]:
     """Run a program to its end; return the lines that it printed. It must say no more."""
-    process = begin(program, *arguments)
-    printed, said = process.communicate(timeout=60)
+    with begun(program, *arguments) as process:
+        printed, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (0, "")
     return printed.splitlines()
 
@@ -329,17 +337,18 @@ import sys
 import obs_helpers
 
 obs = obs_helpers.start(store=sys.argv[1])
-log, done, interrupts, n = obs.logger("test"), [], 0, 0
-print("ready", flush=True)
-while interrupts < 20:
+log, done, n, interrupts, told = obs.logger("test"), [], 0, 0, -1
+while told < 20:
     try:
+        if interrupts > told:  # said in here, where the next one is caught
+            told = interrupts
+            print("here", flush=True)
         n += 1
         log.info("line", n=n)
         done.append(n)
         obs.store.value("SELECT count(*) FROM logs")
     except KeyboardInterrupt:
         interrupts += 1
-        print("interrupted", flush=True)
 print(*done, flush=True)
 obs.shutdown()
 """
@@ -348,14 +357,14 @@ obs.shutdown()
 @POSIX
 def test_interrupts_in_the_middle_of_anything_lose_no_line(tmp_path: Path) -> None:
     path = tmp_path / "t.duckdb"
-    process = begin(INTERRUPTED, path)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    for _ in range(20):
-        process.send_signal(signal.SIGINT)
-        assert process.stdout.readline() == "interrupted\n"
-    printed, said = process.communicate(timeout=60)
-    assert (process.returncode, said) == (0, "")
+    with begun(INTERRUPTED, path) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n"
+        for _ in range(20):
+            process.send_signal(signal.SIGINT)
+            assert process.stdout.readline() == "here\n"
+        printed, said = process.communicate(timeout=60)
+        assert (process.returncode, said) == (0, "")
     acknowledged = {int(n) for n in printed.split()}
     kept = [n for (n,) in asked(path, "SELECT (fields->>'n')::INT FROM logs ORDER BY 1")]
     assert len(kept) == len(set(kept))
@@ -387,13 +396,13 @@ def test_after_kill_9_all_that_was_flushed_is_there_and_the_file_can_be_used_aga
 ) -> None:
     path = tmp_path / "t.duckdb"
     for start in range(3):
-        process = begin(KILLED, path)
-        assert process.stdout is not None
-        before = int(process.stdout.readline())
-        assert start * 500 <= before <= start * 501
-        process.kill()
-        _, said = process.communicate()
-        assert said == ""
+        with begun(KILLED, path) as process:
+            assert process.stdout is not None
+            before = int(process.stdout.readline())
+            assert start * 500 <= before <= start * 501
+            process.kill()
+            _, said = process.communicate()
+            assert said == ""
     assert asked(path, "SELECT count(*) FROM spans WHERE name = 'work'") == [(1500,)]
     assert asked(path, "SELECT status FROM spans WHERE name = 'hangs'") == [("RUNNING",)] * 3
 
