@@ -208,12 +208,12 @@ def test_the_end_comes_though_the_backend_hangs_and_says_what_was_lost(
     assert obs.store.value("SELECT count(*) FROM spans") == 7
 
 
-def test_a_backend_that_is_slow_at_the_end_gets_everything() -> None:
+def test_at_the_end_all_that_waits_is_sent() -> None:
     with backend() as server:
         obs = obs_helpers.start(otlp=server.url)
-        record(obs, 0, 1500)
+        record(obs, 0, 600)  # more than one batch
         obs.shutdown()
-        assert arrived(server) == recorded(0, 1500)
+        assert arrived(server) == recorded(0, 600)
         assert "agent.requests.active" in server.names()["metrics"]
 
 
