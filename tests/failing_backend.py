@@ -54,10 +54,15 @@ class Backend(ThreadingHTTPServer):
         """The client gave up: nothing to say."""
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        if self.tls:
-            request.settimeout(10)
-            request = self.tls.wrap_socket(request, server_side=True)
-        super().finish_request(request, client_address)
+        if self.tls is None:
+            super().finish_request(request, client_address)
+            return
+        request.settimeout(10)
+        with self.tls.wrap_socket(
+            request, server_side=True, do_handshake_on_connect=False
+        ) as secured:
+            secured.do_handshake()
+            super().finish_request(secured, client_address)
 
     def names(self) -> dict[str, list[str]]:
         """Return what arrived, decoded: names of spans, texts of lines, names of metrics."""
