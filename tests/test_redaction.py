@@ -24,6 +24,7 @@ from obs_helpers.signals import redaction
 from obs_helpers.signals.privacy.check_digits import iban, luhn
 from obs_helpers.signals.privacy.personal import IBAN, NUMBERS
 from obs_helpers.signals.privacy.recognisers import FAMILIES, recognisers_for
+from obs_helpers.signals.privacy.rule import HOLE
 from obs_helpers.signals.privacy.view import View
 from obs_helpers.signals.redaction import MAX_DEPTH, MAX_SCAN, NEVER_SCANNED
 
@@ -542,6 +543,19 @@ def test_a_marker_with_a_hash_is_not_itself_taken_for_a_secret(marker: str, valu
 def test_a_card_has_one_marker_as_a_number_and_as_a_text() -> None:
     redact = Redactor(hash_key=b"one")
     assert redact(4111111111111111) == redact("4111111111111111")
+
+
+@pytest.mark.parametrize("cover", [HOLE, "[SECRET]", "[EMAIL:1f0c9a2b]", "\u200b"])
+def test_a_mark_before_a_value_does_not_hide_it(redact: Redactor, cover: str) -> None:
+    for text in (
+        f"password={cover}hunter2",
+        f'password: "{cover}hunter2"',
+        f"{cover}ada@example.org",
+    ):
+        cleaned = redact(text)
+        assert "hunter2" not in cleaned
+        assert "example.org" not in cleaned
+        assert redact(cleaned) == cleaned
 
 
 def test_the_redactor_counts_what_it_finds(redact: Redactor) -> None:

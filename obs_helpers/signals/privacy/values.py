@@ -19,6 +19,7 @@ _QUOTED = {
     "`": re.compile(r"[^`\n]{1,4000}"),
 }
 _UNQUOTED = re.compile(rf"[^\s\"'`,;&{HOLE}]{{1,4000}}")
+_HOLES = re.compile(f"{HOLE}*")
 _OPENING = re.compile(QUOTE)
 _SCHEME = re.compile(r"(?i:bearer|basic|token|digest|negotiate|apikey)\s{1,3}")
 _STAND_IN = re.compile(r"<[^<>\n]{1,60}>|\{[^{}\n]{1,60}\}")
@@ -56,8 +57,10 @@ def value_after(text: str, at: int, marker: str, name: str, sign: str) -> Iterat
     opening = _OPENING.match(text, at)
     quote = opening[0] if opening else ""
     at += len(quote)
-    if text.startswith(HOLE, at):
-        return
+    if text.startswith(HOLE, at):  # found already, but for what may be glued to it
+        if marker != "SECRET":
+            return
+        at = _HOLES.match(text, at).end()  # type: ignore[union-attr]
     if marker == "SECRET":
         yield from _quoted_secret(text, at, quote) if quote else _secret(text, at, name, sign)
     else:

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from obs_helpers.signals.privacy.rule import has_any
+from obs_helpers.signals.privacy.rule import HOLE, has_any
 
 _LOOK_ALIKES = dict(
     zip(
@@ -84,7 +84,11 @@ def _plain(disguise: str) -> str:
 
 
 def _plain_letter(letter: str) -> str:
-    if unicodedata.category(letter) in ("Cc", "Cf", "Mn"):  # invisible, or on top of another letter
+    if letter == HOLE or unicodedata.category(letter) in (
+        "Cc",
+        "Cf",
+        "Mn",
+    ):  # invisible, or on top of another letter
         return ""
     known = _LOOK_ALIKES.get(letter) or _DASHES.get(letter)
     if known:
