@@ -46,8 +46,9 @@ TIMELINES = """from obs_helpers.views.dependency_view import dependency_chart
 from obs_helpers.views.session_view import session_timeline
 from obs_helpers.views.timeline import timeline
 
-for form in hostile.FORMS:  # each with the timelines of its two runs
-    display(session_timeline(hostile.saying(form)("session"), store))
+for run in runs[::2]:  # each session with the timelines of its two runs
+    session = store.value("SELECT any_value(session_id) FROM spans WHERE trace_id = ?", [run])
+    display(session_timeline(session, store))
 formula = timeline(runs[2 * hostile.FORMS.index(hostile.MATH)], store)
 display(formula, formula.figure(), dependency_chart(formula.placed.trace))"""
 
