@@ -441,7 +441,6 @@ def test_what_may_not_be_retried_is_recorded_once() -> None:
         (["unknown"], ["look"], False),
         ([], (), True),
     ],
-    ids=str,
 )
 def test_a_run_that_did_what_must_not_be_done_twice_is_not_repeated(
     called: list[str], idempotent: Any, repeated: bool

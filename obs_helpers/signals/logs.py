@@ -195,7 +195,7 @@ def configure(
     OUTPUT.level = LEVELS[level]
     OUTPUT.now = iso
     OUTPUT.sampler = sampler
-    OUTPUT.sinks = sinks
+    OUTPUT.sinks, OUTPUT.errors = sinks, 0
     structlog.configure(
         processors=OUTPUT.processors,
         wrapper_class=EventLogger,

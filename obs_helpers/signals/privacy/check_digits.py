@@ -4,8 +4,6 @@ import re
 from collections.abc import Callable
 from ipaddress import ip_address
 
-import stdnum.iban
-
 _ISSUERS = re.compile(  # length and first digits of the card networks
     r"4\d{12}|4\d{15}|4\d{18}|(?:5[1-5]|2[3-6]|27[01]|22[3-9]|222[1-9]|2720)\d+|3[47]\d{13}"
     r"|3(?:0[0-5]|[689])\d{11,16}|35\d{14}|6(?:011|[2459])\d+|(?:50|5[6-8]|63|67)\d+"
@@ -27,7 +25,9 @@ def is_card(text: str) -> bool:
 
 def iban(text: str) -> bool:
     """Tell whether `text` passes the check of bank accounts (ISO 13616, mod 97)."""
-    return bool(stdnum.iban.is_valid(text, check_country=False))
+    from stdnum import iban as accounts
+
+    return bool(accounts.is_valid(text, check_country=False))
 
 
 def is_address(text: str) -> bool:
