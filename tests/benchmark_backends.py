@@ -94,4 +94,4 @@ def quantile(times: list[float], percent: int) -> float:
 
 if __name__ == "__main__":
     quick = "--quick" in sys.argv
-    measure(1 if quick else 3, 20 if quick else 300)
+    measure(1 if quick else 3, 20 if quick else 1000)
