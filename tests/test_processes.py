@@ -372,24 +372,6 @@ def test_interrupts_in_the_middle_of_anything_lose_no_line(tmp_path: Path) -> No
     assert len(set(kept) - acknowledged) <= 20  # those that an interrupt did not let return
 
 
-LONG = """
-import os, signal, threading
-import obs_helpers
-
-store = obs_helpers.Store()
-threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
-try:
-    store.value("SELECT max(hash(a.range * b.range)) FROM range(1000000) a, range(10000000) b")
-except KeyboardInterrupt:
-    print("interrupted", store.value("SELECT 1"))
-"""
-
-
-@POSIX
-def test_an_interrupt_ends_a_question_that_takes_for_ever() -> None:
-    assert run(LONG) == ["interrupted 1"]
-
-
 KILLED = """
 import sys
 import obs_helpers
