@@ -3,12 +3,23 @@
 import contextlib
 import ctypes
 import os
-from collections.abc import Iterator
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from types import FrameType
 from typing import Any
 
 import duckdb
 
 from obs_helpers.schema import SETUP
+
+Params = Sequence[Any] | Mapping[str, Any]
+"""Values for `?`, or by name for `$name`."""
+
+_QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+NO_ANSWER = (duckdb.Error, TypeError, RuntimeError, ValueError)
+"""The last three, by DuckDB's version: a text that is no UTF-8, a statement of a new kind."""
 
 
 class StoreError(Exception):
@@ -56,14 +67,67 @@ def connect(path: str) -> duckdb.DuckDBPyConnection:
 
 
 @contextlib.contextmanager
-def interrupts() -> Iterator[None]:
-    """Let Ctrl-C be what it is in all of Python: DuckDB makes an error of its own of it."""
+def uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait until the block ends.
+
+    In the middle of it nobody could tell whether a batch has been written.
+    """
+    if threading.current_thread() is not threading.main_thread():  # signals go to the main one
+        yield
+        return
+    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: handler for number, handler in usual.items() if callable(handler)}
+    waiting: list[tuple[int, FrameType | None]] = []
+    for number in handlers:
+        signal.signal(number, lambda *signalled: waiting.append(signalled))
     try:
         yield
-    except RuntimeError as error:
-        if str(error) == "Query interrupted":
-            raise KeyboardInterrupt from None
-        raise
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if waiting:
+            first, frame = waiting[0]
+            handlers[signal.Signals(first)](first, frame)
+
+
+def asked(
+    cursor: duckdb.DuckDBPyConnection, query: str, params: Params
+) -> duckdb.DuckDBPyConnection:
+    """Return `cursor` with the answer to `query`, or refuse it.
+
+    Raises:
+        StoreError: it is not one SELECT.
+    """
+    kinds = [statement.type for statement in cursor.extract_statements(query)]
+    if len(kinds) != 1 or kinds[0] not in _QUESTIONS:
+        msg = f"the store answers one SELECT at a time and changes nothing: {query!r}"
+        raise StoreError(msg)
+    cursor.execute("BEGIN TRANSACTION READ ONLY").fetchall()
+    return cursor.execute(query, params if isinstance(params, Mapping) else list(params))
+
+
+class Asker:
+    """Asks in a thread of its own: DuckDB sees no Ctrl-C while it computes."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "obs_helpers.store")
+
+    def __call__(self, cursor: duckdb.DuckDBPyConnection, ask: Callable[[], Any]) -> Any:
+        """Return what `ask` returns; Ctrl-C ends it."""
+        if threading.current_thread() is not threading.main_thread():
+            return ask()  # no signal comes here
+        try:
+            answer = self._thread.submit(ask)
+        except RuntimeError:  # the process ends: no thread can begin
+            return ask()
+        try:
+            while not answer.done():  # with a timeout: not every signal ends a wait
+                wait([answer], timeout=0.1)
+            return answer.result()
+        finally:
+            while not answer.done():  # again: an interrupt before the question begins is lost
+                cursor.interrupt()
+                wait([answer], timeout=0.05)
 
 
 def never_close(con: duckdb.DuckDBPyConnection) -> None:

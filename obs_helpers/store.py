@@ -7,7 +7,7 @@ a table is full, its oldest rows go, and are counted.
 
 import contextlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from obs_helpers import archive
-from obs_helpers.database import Left, StoreError, connect, interrupts, never_close
+from obs_helpers.database import (
+    NO_ANSWER,
+    Asker,
+    Left,
+    Params,
+    StoreError,
+    asked,
+    connect,
+    never_close,
+    uninterrupted,
+)
 from obs_helpers.forks import Owner, watch_forks
 from obs_helpers.schema import INSERT, TABLES, typed
 from obs_helpers.sources import Provisional, Source
@@ -24,12 +34,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Row = tuple[Any, ...]
-Params = Sequence[Any] | Mapping[str, Any]
-"""Values for `?`, or by name for `$name`."""
-
-_QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
-_NO_ANSWER = (duckdb.Error, TypeError, RuntimeError, ValueError)
-"""The last three, by DuckDB's version: a text that is no UTF-8, a statement of a new kind."""
 _ORDER = {"spans": "start_time", "logs": "time", "metric_points": "time"}
 
 
@@ -49,7 +53,7 @@ class Store(Owner):
         self.refused = dict.fromkeys(TABLES, 0)
         self._unwritten: dict[Source, list[Row]] = {}
         self._sources: list[Source] = []
-        self._lock = threading.RLock()
+        self._lock, self._asker = threading.RLock(), Asker()
         self._running: list[str] = []
         self._con = connect(self.path)
         self._rows = {table: self._count(table) for table in TABLES}
@@ -72,7 +76,7 @@ class Store(Owner):
 
     def flush(self) -> None:
         """Take everything the sources hold. After this it survives the process (file)."""
-        with self._lock:
+        with self._alone():
             for source in self._sources:
                 self._take(source)
 
@@ -92,7 +96,7 @@ class Store(Owner):
         if any(len(row) != len(columns) for row in rows):
             msg = f"{table!r} has {len(columns)} columns: {', '.join(columns)}; a row differs"
             raise StoreError(msg)
-        with self._lock:
+        with self._alone():
             values = [list(column) for column in zip(*rows, strict=True)]
             self._do(INSERT[table], values)
             self._rows[table] += len(rows)
@@ -126,15 +130,8 @@ class Store(Owner):
         try:
             self.flush()
             cursor = self._con.cursor()
-            kinds = [statement.type for statement in cursor.extract_statements(query)]
-            if len(kinds) != 1 or kinds[0] not in _QUESTIONS:
-                msg = f"the store answers one SELECT at a time and changes nothing: {query!r}"
-                raise StoreError(msg)
-            cursor.execute("BEGIN TRANSACTION READ ONLY").fetchall()
-            given = params if isinstance(params, Mapping) else list(params)
-            with interrupts():
-                return fetch(cursor.execute(query, given))
-        except _NO_ANSWER as error:
+            return self._asker(cursor, lambda: fetch(asked(cursor, query, params)))
+        except NO_ANSWER as error:
             raise StoreError(str(error)) from None
 
     def stats(self) -> "pd.DataFrame":
@@ -154,7 +151,7 @@ class Store(Owner):
         It counts as evicted.
         """
         moment = limit.astimezone(UTC).replace(tzinfo=None) if limit.tzinfo else limit
-        with self._lock:
+        with self._alone():
             self.flush()
             for table, column in _ORDER.items():
                 self._delete(table, f"{column} < ?", [moment])
@@ -180,7 +177,7 @@ class Store(Owner):
             frames = archive.read(Path(folder))
         except ValueError as error:
             raise StoreError(str(error)) from None
-        with self._lock:
+        with self._alone():
             self._do("BEGIN")
             try:
                 for table, frame in frames.items():
@@ -197,7 +194,7 @@ class Store(Owner):
 
     def close(self) -> None:
         """Flush and close; a file can then be opened elsewhere."""
-        with self._lock:
+        with self._alone():
             self.detach_all()
             self._con.close()
 
@@ -212,8 +209,15 @@ class Store(Owner):
     def leave(self) -> None:
         """Leave the database to the parent: a forked child that closed it would write to it."""
         never_close(self._con)
-        self._con, self._lock = Left(self.path), threading.RLock()  # type: ignore[assignment]
+        self._con = Left(self.path)  # type: ignore[assignment]
+        self._lock, self._asker = threading.RLock(), Asker()
         self._sources, self._running, self._unwritten = [], [], {}
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let no other thread and no signal come between what belongs together."""
+        with self._lock, uninterrupted():
+            yield
 
     def _take(self, source: Source) -> None:
         running = source.running() if isinstance(source, Provisional) else []
@@ -240,7 +244,7 @@ class Store(Owner):
                 self._do("ROLLBACK")
             self._rows[source.table] = self._count(source.table)
             if isinstance(error, duckdb.OperationalError) or not isinstance(error, Exception):
-                raise  # a full disk, Ctrl-C: no fault of a row, they are written next time
+                raise  # a full disk: no fault of a row, they are written next time
             self._replace(source, [])
             self._append_what_fits(source.table, rows)
 
@@ -286,8 +290,7 @@ class Store(Owner):
         return int(self._do(f"SELECT count(*) FROM {table}")[0][0])
 
     def _do(self, statement: str, params: Sequence[Any] = ()) -> list[Row]:
-        with interrupts():
-            return self._con.execute(statement, params).fetchall()  # to the end: DuckDB 2 wants it
+        return self._con.execute(statement, params).fetchall()  # to the end: DuckDB 2 wants it
 
     def _insert_frame(self, table: str, frame: "pd.DataFrame") -> None:
         self._con.register("frame", frame)

@@ -333,9 +333,11 @@ def test_a_shutdown_during_requests_disturbs_none_of_them(
 # -- Interrupts, sudden death, a full disk -----------------------------------------------------
 
 INTERRUPTED = """
+import signal
 import sys
 import obs_helpers
 
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 obs = obs_helpers.start(store=sys.argv[1])
 log, done, n, interrupts, told = obs.logger("test"), [], 0, 0, -1
 while told < 20:
@@ -360,8 +362,8 @@ def test_interrupts_in_the_middle_of_anything_lose_no_line(tmp_path: Path) -> No
     with begun(INTERRUPTED, path) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "here\n"
-        for _ in range(20):
-            process.send_signal(signal.SIGINT)
+        for number in (signal.SIGINT, signal.SIGTERM) * 10:
+            process.send_signal(number)
             assert process.stdout.readline() == "here\n"
         printed, said = process.communicate(timeout=60)
         assert (process.returncode, said) == (0, "")
@@ -370,6 +372,29 @@ def test_interrupts_in_the_middle_of_anything_lose_no_line(tmp_path: Path) -> No
     assert len(kept) == len(set(kept))
     assert acknowledged <= set(kept)
     assert len(set(kept) - acknowledged) <= 20  # those that an interrupt did not let return
+
+
+ENDLESS = """
+import _thread
+import threading
+import obs_helpers
+
+obs = obs_helpers.start()
+obs.logger("test").info("line")
+try:
+    threading.Timer(0.1, _thread.interrupt_main).start()
+    obs.store.value("SELECT count(*) FROM range(100000) a, range(100000000) b WHERE a + b = -1")
+except KeyboardInterrupt:
+    print("interrupted")
+print(obs.store.value("SELECT count(*) FROM logs"), flush=True)
+"""
+
+
+def test_an_interrupt_ends_a_long_question_and_the_store_answers_the_next() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ENDLESS], capture_output=True, text=True, timeout=60
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("interrupted\n1\n", "", 0)
 
 
 KILLED = """
