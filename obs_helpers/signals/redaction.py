@@ -14,6 +14,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -24,7 +25,7 @@ from obs_helpers.signals.privacy.names import is_id, kind_of
 from obs_helpers.signals.privacy.recognisers import recognisers_for
 from obs_helpers.signals.privacy.rule import HOLE, Found, Recogniser, has_any
 from obs_helpers.signals.privacy.values import fits
-from obs_helpers.signals.privacy.view import View
+from obs_helpers.signals.privacy.view import View, is_disguised
 
 MAX_SCAN = 32_768
 """Characters of one text that are searched; the rest is cut off, with a mark."""
@@ -174,15 +175,19 @@ class Redactor:
         return cleaned
 
     def _search(self, text: str) -> str:
-        view = View(text)
+        view = View(text) if is_disguised(text) else None
+        seen = view.text if view else text
+        found = self._find(seen)
+        if not found:
+            return text
         parts: list[str] = []
         at = 0
-        for start, end, marker in sorted(self._find(view.text)):
-            marker = self._put(marker, view.text[start:end])
-            start, end = view.span(start, end)
+        for start, end, marker in sorted(found):
+            marker = self._put(marker, seen[start:end])
+            start, end = view.span(start, end) if view else (start, end)
             parts += (text[at:start], marker)
             at = end
-        return "".join((*parts, text[at:])) if parts else text
+        return "".join((*parts, text[at:]))
 
     def _find(self, text: str) -> list[Found]:
         """Return what all recognisers find; none looks at what another has found."""
@@ -231,19 +236,23 @@ class Redactor:
 
 def _take(hits: Iterable[Found], text: str, found: list[Found]) -> str:
     """Add the `hits` to what was `found`; return `text` with holes there."""
-    parts: list[str] = []
     done = 0
     for start, end, marker in sorted(hits):
-        if not (0 <= start < end <= len(text) and _MARKER.fullmatch(f"[{marker}]")):
+        if not (0 <= start < end <= len(text) and _is_marker(marker)):
             msg = f"a recogniser found {start} to {end} as {marker!r} in a text of {len(text)}"
             raise ValueError(msg)
         if end > done:
             start = max(start, done)
             for part in _NOT_FOUND_YET.finditer(text, start, end):
                 found.append(Found(*part.span(), marker))
-            parts += (text[done:start], HOLE * (end - start))
+            text = text[:start] + HOLE * (end - start) + text[end:]
             done = end
-    return "".join((*parts, text[done:]))
+    return text
+
+
+@lru_cache(maxsize=256)
+def _is_marker(marker: str) -> bool:
+    return _MARKER.fullmatch(f"[{marker}]") is not None
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> None:

@@ -8,21 +8,23 @@ import re
 from typing import NamedTuple
 
 from obs_helpers.signals.privacy.names import GLUED, LAST_WORDS, MAX_NAME, TELLING_WORDS, kind_of
-from obs_helpers.signals.privacy.rule import Family, Found, has_any
+from obs_helpers.signals.privacy.rule import Family, Found, has_any, words_of
 from obs_helpers.signals.privacy.values import QUOTE, value_after
 
 _SIGN = re.compile(
-    r"[=:](?!(?<=\d:)\d|[/:])"
-    r"(?:[=>]| ?(?:str|bytes|secretstr|optional\[str\])(?: ?\| ?none)? =)?[ \t]{0,3}|\t|\| "
+    r"[=:\t|](?:(?<=[=:])(?!(?<=\d:)\d|[/:])"
+    r"(?:[=>]| ?(?:str|bytes|secretstr|optional\[str\])(?: ?\| ?none)? =)?[ \t]{0,3}"
+    r"|(?<=\t)|(?<=\|) )"
 )
 """What stands between a name and its value, in lower case."""
 _NEXT_IN_LIST = re.compile(rf"(?<=[a-z0-9][\"'`]), ?(?={QUOTE})")
 _FIRST_OF_PAIR = re.compile(r"\(\s?[\"'][#.]?\Z")
 _SAYING = re.compile(
-    r"(?:\s|'s )(?:is|was|to|be|will be|should be|must be|ist|lautet|est|es|è|é|jest|är|er)"
-    r"(?: now| still|:)?\s|'s\s(?=\S{0,200}\d)"
-    r"| (?<=word |.key |oken |cret | pin |pass |code |rase )(?!is |was |[\w.:-]{1,40}[=:])"
-    r"(?=\S{0,200}[\d!@#$%^&*])"
+    r"[\s'](?:(?:(?<=\s)|(?<=')s )"
+    r"(?:is|was|to|be|will be|should be|must be|ist|lautet|est|es|è|é|jest|är|er)"
+    r"(?: now| still|:)?\s|(?<=')s\s(?=\S{0,200}\d)"
+    r"|(?<=word |.key |oken |cret | pin |pass |code |rase )(?!is |was |[\w.:-]{1,40}[=:])"
+    r"(?=\S{0,200}[\d!@#$%^&*]))"
 )
 _SIGNS = (
     (_SIGN, ("=", ":", "\t", "|")),
@@ -36,6 +38,13 @@ _REVERSED_NAME = re.compile(
     r"(?P<name>[\w.-]{1,64}(?: [\w.-]{1,30}){0,5})"
 )
 
+_NAME_AND_CLOSING = re.compile(
+    r"[\w.-]{1,64}(?: [\w.-]{1,30}){0,5}(?:[\s\])\"'`\\]|&quot;|&#39;){0,9}"
+)
+_FARTHEST = 256
+"""Characters after the start of a sign that decide whether it is one, at most."""
+_LONGEST_NEED = max(len(need) for _, needs in _SIGNS for need in needs)
+
 
 class _Name(NamedTuple):
     text: str
@@ -48,18 +57,63 @@ class _Name(NamedTuple):
 def named_values(text: str) -> list[Found]:
     """Find the values that a name in front of them gives away."""
     lower = text.lower()
-    found = []
-    for pattern, needs in _SIGNS:
+    found: list[Found] = []
+    near = _near_telling_words(text, lower)
+    for pattern, needs in _SIGNS if near else ():
         done = 0
-        for match in pattern.finditer(lower) if has_any(lower, needs) else ():
-            name = _name_before(text, match.start()) if match.start() >= done else None
-            marker = _marker(name, match[0]) if name else None
-            if name is None or marker is None or not _announces(text, name, match, pattern):
+        for start, end in near:
+            if end < done or not has_any(lower[start : end + _LONGEST_NEED], needs):
                 continue
-            for value in value_after(text, match.end(), marker, name.text, match[0].strip()):
-                found.append(Found(*value, marker))
-                done = value[1]
+            for match in pattern.finditer(lower, max(start, done), end + _FARTHEST):
+                if match.start() > end:
+                    break
+                for value in _values(text, match, pattern):
+                    found.append(value)
+                    done = value.end
     return found
+
+
+def _near_telling_words(text: str, lower: str) -> list[tuple[int, int]]:
+    """Return where the sign of a name with a telling word can stand, from the left."""
+    starts = []
+    for telling in _TELLING & words_of(text):
+        starts += _places(lower, telling.decode())
+    for word in GLUED:
+        if word in lower:
+            starts += [at for at in _places(lower, word) if _ends(lower, at, len(word))]
+    near: list[tuple[int, int]] = []
+    for start in sorted(starts):
+        if not near or start >= near[-1][1]:
+            reach = _NAME_AND_CLOSING.match(lower, start)
+            near.append((start, reach.end() if reach else start))
+    return near
+
+
+def _places(text: str, word: str) -> list[int]:
+    places = []
+    at = text.find(word)
+    while at >= 0:
+        places.append(at)
+        at = text.find(word, at + 1)
+    return places
+
+
+def _ends(lower: str, at: int, length: int) -> bool:
+    """Tell whether a name can end here: `token` and `accesstokens`, but not `input_tokens`."""
+    end = at + length
+    if lower[end : end + 1] == "s" and lower[at - 1 : at].isalpha():
+        end += 1
+    return not lower[end : end + 1].isalpha()
+
+
+def _values(text: str, sign: re.Match[str], pattern: re.Pattern[str]) -> list[Found]:
+    """Return what follows a sign, if the name before it gives it away."""
+    name = _name_before(text, sign.start())
+    marker = _marker(name, sign[0]) if name else None
+    if name is None or marker is None or not _announces(text, name, sign, pattern):
+        return []
+    values = value_after(text, sign.end(), marker, name.text, sign[0].strip())
+    return [Found(*value, marker) for value in values]
 
 
 def _name_before(text: str, end: int) -> _Name | None:
@@ -97,4 +151,7 @@ def _announces(text: str, name: _Name, match: re.Match[str], pattern: re.Pattern
     return " " not in name.text and bool(option or pair)
 
 
-ANNOUNCED = Family((named_values,), TELLING_WORDS | {"my", "our"}, GLUED)
+_WORDS = TELLING_WORDS | {"my", "our"}
+_TELLING = frozenset(word.encode() for word in _WORDS if not word.endswith(GLUED))
+
+ANNOUNCED = Family((named_values,), _WORDS, GLUED)

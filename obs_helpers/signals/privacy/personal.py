@@ -230,13 +230,28 @@ _PHONE = Rule(
 NUMBERS = (_CARD, _SSN, _NATIONAL_ID, _PHONE)
 
 
-_NO_DIGITS = bytes(code for code in range(128) if not chr(code).isdigit())
+_LEADING_TIME = re.compile(
+    r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?(?![\w-]|[.:]\d)"
+)
+_BETWEEN = b" ()./:\n-"
+_DIGIT_OR_NOT = bytes(ord("0") if chr(code).isdigit() else ord(".") for code in range(128)) + bytes(
+    128
+)
+
+
+def may_hold_number(text: str) -> bool:
+    """Tell whether eight digits stand together, but for what may be between, after a time."""
+    if not text.isascii():
+        return True
+    time = _LEADING_TIME.match(text)
+    rest = text[time.end() :] if time else text
+    return b"00000000" in rest.encode().translate(_DIGIT_OR_NOT, _BETWEEN)
 
 
 def _numbers(text: str) -> list[Found]:
     """Find numbers that belong to a person, outside of ids, times and fractions."""
     found: list[Found] = []
-    if text.isascii() and len(text.encode().translate(None, _NO_DIGITS)) < 8:
+    if not may_hold_number(text):
         return found
     for run in _RUN.finditer(text):
         if not run["rest"] or _is_harmless(text, *run.span()):

@@ -1,31 +1,38 @@
 """Personal data that a phrase announces: "my name is …", "born on …", "ship it to …"."""
 
 import re
-from collections.abc import Iterator
 
 from obs_helpers.signals.privacy import vocabulary
+from obs_helpers.signals.privacy.personal import may_hold_number
 from obs_helpers.signals.privacy.plausible import could_be_person, is_strong, looks_like_street
-from obs_helpers.signals.privacy.rule import HOLE, Found, Rule, family
+from obs_helpers.signals.privacy.rule import HOLE, Found, Rule, family, words_of
 from obs_helpers.signals.privacy.values import DATE, PERSON, STREET, cut_at_clause
 
 _PERSON = re.compile(PERSON)
 _ANNOUNCEMENTS = [(phrase, 1) for phrase in vocabulary.INTRODUCTIONS | vocabulary.TITLES] + [
     (phrase, 2) for phrase in vocabulary.ROLES
 ]
+_BY_WORD = {
+    word.encode(): [pair for pair in _ANNOUNCEMENTS if re.split(r"[ ']", pair[0])[0] == word]
+    for word in {re.split(r"[ ']", phrase)[0] for phrase, _ in _ANNOUNCEMENTS}
+}
 _GAP = re.compile(rf"\.?[,:]?[ \n]{{1,2}}(?:(?:{'|'.join(vocabulary.TITLES)})\.? )?")
 
 
-def _names(text: str) -> Iterator[Found]:
+def _names(text: str) -> list[Found]:
     """Find names after a greeting, a title or an introduction."""
+    found = []
     lower = text.lower()
-    for phrase, least in _ANNOUNCEMENTS:
+    announcements = [pair for word in words_of(text) & _BY_WORD.keys() for pair in _BY_WORD[word]]
+    for phrase, least in announcements:
         at = lower.find(phrase)
         while at >= 0:
             gap = None if lower[at - 1 : at].isalnum() else _GAP.match(lower, at + len(phrase))
             person = _PERSON.match(text, gap.end()) if gap else None
             if person and could_be_person(person[0], least):
-                yield Found(*person.span(), "NAME")
+                found.append(Found(*person.span(), "NAME"))
             at = lower.find(phrase, at + len(phrase))
+    return found
 
 
 _BORN = Rule(
@@ -61,6 +68,13 @@ _CALL = Rule(
         r"[ :.]{0,3}(?P<value>\+?\(?\d(?:[ ./()-]{0,2}\d){7,14})(?![\w-]|\.\d)"
     ),
 )
+
+
+def _called(text: str) -> list[Found]:
+    """Find phone numbers after a word that announces one."""
+    return _CALL(text) if may_hold_number(text) else []
+
+
 _LIVES = re.compile(
     r"\b(?:address(?: is|:| was)?|live[sd]? (?:at|in)|living at|resid(?:es?|ing) at|home is"
     r"|ship(?:ped|ping)?(?: \w+){0,3} to|deliver(?:ed|y)?(?: \w+){0,3} to|send(?: \w+){0,3} to"
@@ -74,8 +88,9 @@ _LIVES = re.compile(
 _PLACE = re.compile(STREET)
 
 
-def _addresses(text: str) -> Iterator[Found]:
+def _addresses(text: str) -> list[Found]:
     """Find street addresses after a phrase that announces one."""
+    found = []
     for match in _LIVES.finditer(text.lower()):
         start = match.end()
         place = _PLACE.match(text, start)
@@ -83,7 +98,8 @@ def _addresses(text: str) -> Iterator[Found]:
             continue
         end = cut_at_clause(text, start, place.end())
         if looks_like_street(text[start:end]):
-            yield Found(start, end, "ADDRESS")
+            found.append(Found(start, end, "ADDRESS"))
+    return found
 
 
 PHRASES = (
@@ -94,7 +110,7 @@ PHRASES = (
         words="mot contraseña clave senha clé",
         parts="密 口令 パスワード 비밀번호 пapoль",
     ),
-    family(_CALL, words=vocabulary.CALL_WORDS, parts="电话 電話 手机 手機"),
+    family(_called, words=vocabulary.CALL_WORDS, parts="电话 電話 手机 手機"),
     family(_addresses, words=vocabulary.PLACE_WORDS),
     family(_names, words=vocabulary.NAME_WORDS),
 )

@@ -1,5 +1,8 @@
 """All recognisers in the order in which they are tried: the surest take their part first."""
 
+from functools import cache
+from itertools import chain
+
 from obs_helpers.signals.privacy.announced import ANNOUNCED
 from obs_helpers.signals.privacy.markup import MARKUP
 from obs_helpers.signals.privacy.nearby import NEARBY
@@ -10,23 +13,29 @@ from obs_helpers.signals.privacy.secrets import SECRETS
 
 FAMILIES = (*SECRETS, MARKUP, ANNOUNCED, MAIL, *PHRASES, NEARBY)
 
+_BITS = [(family, 1 << place) for place, family in enumerate(FAMILIES)]
 _BY_WORD = {
-    word.encode(): {place for place, family in enumerate(FAMILIES) if word in family.words}
+    word.encode(): sum(bit for family, bit in _BITS if word in family.words)
     for word in frozenset().union(*(family.words for family in FAMILIES))
 }
 _WORDS = frozenset(_BY_WORD)
-_PARTS = [(part, place) for place, family in enumerate(FAMILIES) for part in family.parts]
+_PARTS = [(part, bit) for family, bit in _BITS for part in family.parts]
 _ASCII_PARTS = [pair for pair in _PARTS if pair[0].isascii()]
 
 
 def recognisers_for(text: str) -> tuple[Recogniser, ...]:
     """Return those that could find anything in `text`."""
     lower = text.lower()
-    parts = _ASCII_PARTS if text.isascii() else _PARTS
-    places = {place for part, place in parts if part in lower}
+    chosen = 0
+    for part, bit in _ASCII_PARTS if text.isascii() else _PARTS:
+        if part in lower:
+            chosen |= bit
     for word in _WORDS & words_of(text):
-        places |= _BY_WORD[word]
-    if not places:
-        return PERSONAL
-    chosen = [recogniser for place in sorted(places) for recogniser in FAMILIES[place].recognisers]
-    return (*chosen, *PERSONAL)
+        chosen |= _BY_WORD[word]
+    return _recognisers(chosen)
+
+
+@cache
+def _recognisers(chosen: int) -> tuple[Recogniser, ...]:
+    families = [family.recognisers for family, bit in _BITS if chosen & bit]
+    return (*chain.from_iterable(families), *PERSONAL)

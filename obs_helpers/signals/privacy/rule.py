@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 HOLE = "\ufffc"
@@ -66,11 +67,12 @@ _LOWER_OR_SPACE = bytes(
 )
 
 
-def words_of(text: str) -> set[bytes]:
+@lru_cache(maxsize=8)
+def words_of(text: str) -> frozenset[bytes]:
     """Return the words of a text, letters only, in lower case and encoded: that is faster."""
     if text.isascii():
-        return set(text.encode().translate(_LOWER_OR_SPACE).split())
-    return {word.encode() for word in _LETTERS.findall(text.lower())}
+        return frozenset(text.encode().translate(_LOWER_OR_SPACE).split())
+    return frozenset(word.encode() for word in _LETTERS.findall(text.lower()))
 
 
 def has_any(text: str, parts: Iterable[str]) -> bool:

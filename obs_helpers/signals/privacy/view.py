@@ -28,7 +28,7 @@ _DISGUISE = re.compile(
     r"|(?<=\w)\*\*(?!\*)|(?<!\*)\*\*(?=\w)|</?(?:b|i|u|em|strong|span|code|mark|font|tt|a)(?:\s[^<>]{0,80})?>"
 )
 _ODD = re.compile(r"[^\x09\x0a\x0d\x20-\x7e]")
-_SIGNS = ("%4", "%2", "%3", "&", "\\u", "**", "</")
+_SIGNS = ("%", "&", "\\u", "**", "</")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -36,16 +36,10 @@ class View:
     """A text as it is searched, and where each of its characters comes from."""
 
     def __init__(self, text: str) -> None:
-        """Look at `text`."""
-        self.text = text
-        self._starts: list[int] = []
-        self._ends: list[int] = []
-        if _may_hide(text):
-            self._look_through(text)
-
-    def _look_through(self, text: str) -> None:
+        """Look through the disguises of `text`."""
         parts: list[str] = []
-        starts, ends = self._starts, self._ends
+        starts: list[int] = []
+        ends: list[int] = []
         at = 0
         for match in _DISGUISE.finditer(text):
             start, end = match.span()
@@ -57,14 +51,15 @@ class View:
         parts.append(text[at:])
         starts += range(at, len(text))
         ends += range(at + 1, len(text) + 1)
-        self.text = "".join(parts)
+        self.text, self._starts, self._ends = "".join(parts), starts, ends
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return where in the text itself the part `start` to `end` of the view stands."""
-        return (self._starts[start], self._ends[end - 1]) if self._ends else (start, end)
+        return self._starts[start], self._ends[end - 1]
 
 
-def _may_hide(text: str) -> bool:
+def is_disguised(text: str) -> bool:
+    """Tell whether a view of `text` could differ from it."""
     if has_any(text, _SIGNS):
         return True
     if text.isascii():
