@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from types import FrameType
 from typing import Any
 
@@ -106,28 +106,31 @@ def asked(
     return cursor.execute(query, params if isinstance(params, Mapping) else list(params))
 
 
-class Asker:
-    """Asks in a thread of its own: DuckDB sees no Ctrl-C while it computes."""
+def interruptible(cursor: duckdb.DuckDBPyConnection, ask: Callable[[], Any]) -> Any:
+    """Return what `ask` returns; Ctrl-C ends it, though DuckDB sees no signal while it computes."""
+    if threading.current_thread() is not threading.main_thread():
+        return ask()  # no signal comes here
+    answer: Future[Any] = Future()
+    thread = threading.Thread(target=_answer, args=(answer, ask), name="obs_helpers.question")
+    try:
+        thread.start()
+    except RuntimeError:  # the process ends: no thread can begin
+        return ask()
+    try:
+        while thread.is_alive():  # with a timeout: not every signal ends a wait
+            thread.join(0.1)
+        return answer.result()
+    finally:
+        while thread.is_alive():  # again: an interrupt before the question begins is lost
+            cursor.interrupt()
+            thread.join(0.05)
 
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, "obs_helpers.store")
 
-    def __call__(self, cursor: duckdb.DuckDBPyConnection, ask: Callable[[], Any]) -> Any:
-        """Return what `ask` returns; Ctrl-C ends it."""
-        if threading.current_thread() is not threading.main_thread():
-            return ask()  # no signal comes here
-        try:
-            answer = self._thread.submit(ask)
-        except RuntimeError:  # the process ends: no thread can begin
-            return ask()
-        try:
-            while not answer.done():  # with a timeout: not every signal ends a wait
-                wait([answer], timeout=0.1)
-            return answer.result()
-        finally:
-            while not answer.done():  # again: an interrupt before the question begins is lost
-                cursor.interrupt()
-                wait([answer], timeout=0.05)
+def _answer(answer: "Future[Any]", ask: Callable[[], Any]) -> None:
+    try:
+        answer.set_result(ask())
+    except BaseException as error:
+        answer.set_exception(error)
 
 
 def never_close(con: duckdb.DuckDBPyConnection) -> None:

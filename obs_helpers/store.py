@@ -17,12 +17,12 @@ import duckdb
 from obs_helpers import archive
 from obs_helpers.database import (
     NO_ANSWER,
-    Asker,
     Left,
     Params,
     StoreError,
     asked,
     connect,
+    interruptible,
     never_close,
     uninterrupted,
 )
@@ -53,7 +53,7 @@ class Store(Owner):
         self.refused = dict.fromkeys(TABLES, 0)
         self._unwritten: dict[Source, list[Row]] = {}
         self._sources: list[Source] = []
-        self._lock, self._asker = threading.RLock(), Asker()
+        self._lock = threading.RLock()
         self._running: list[str] = []
         self._con = connect(self.path)
         self._rows = {table: self._count(table) for table in TABLES}
@@ -130,7 +130,7 @@ class Store(Owner):
         try:
             self.flush()
             cursor = self._con.cursor()
-            return self._asker(cursor, lambda: fetch(asked(cursor, query, params)))
+            return interruptible(cursor, lambda: fetch(asked(cursor, query, params)))
         except NO_ANSWER as error:
             raise StoreError(str(error)) from None
 
@@ -209,8 +209,7 @@ class Store(Owner):
     def leave(self) -> None:
         """Leave the database to the parent: a forked child that closed it would write to it."""
         never_close(self._con)
-        self._con = Left(self.path)  # type: ignore[assignment]
-        self._lock, self._asker = threading.RLock(), Asker()
+        self._con, self._lock = Left(self.path), threading.RLock()  # type: ignore[assignment]
         self._sources, self._running, self._unwritten = [], [], {}
 
     @contextlib.contextmanager

@@ -177,7 +177,7 @@ class Telemetry(Owner):
             readers.append(self._otlp.metric_reader)
         # The second names cost time at each measurement: only for those who see them.
         outside = len(readers) > 1
-        self.meter_provider = points.make_provider(options.service, readers, outside)
+        self.meter_provider = points.make_provider(options.service, readers, outside, self.redact)
         self._closers.append(self.meter_provider.shutdown)
         self.metrics = metrics.AgentMetrics(self.meter_provider, self.clock)
 

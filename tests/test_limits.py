@@ -100,6 +100,45 @@ def test_a_gauge_and_odd_label_values_are_guarded_too(obs: Telemetry) -> None:
     assert len(points(obs, "level")) == MAX_SERIES + 1
 
 
+def by_callback(meter: Any, watch: Any) -> None:
+    meter.create_observable_counter("asked", [watch])
+
+
+def by_generator(meter: Any, watch: Any) -> None:
+    def generator() -> Any:
+        options = yield
+        while True:
+            options = yield watch(options)
+
+    meter.create_observable_gauge("asked", [generator()])
+
+
+@pytest.mark.parametrize("create", [by_callback, by_generator])
+def test_what_callbacks_observe_is_guarded_and_redacted_too(
+    create: Callable[[Any, Any], None], obs: Telemetry
+) -> None:
+    def watch(_: Any) -> list[otel_metrics.Observation]:
+        mail = otel_metrics.Observation(7, {"user": "ann@example.com"})
+        return [mail, *(otel_metrics.Observation(1, {"user": f"u-{n}"}) for n in range(USERS))]
+
+    create(otel_metrics.get_meter("somebody.else"), watch)
+    found = points(obs, "asked")
+    assert len(found) == MAX_SERIES + 1
+    assert found[0] == ({"user": "[EMAIL]"}, 7)
+    assert {c.OVERFLOW: True} in [labels for labels, _ in found]
+
+
+def test_labels_of_another_library_are_redacted_once_and_stay_one_series(obs: Telemetry) -> None:
+    labels = {"user": "ann@example.com", "cards": ("4111 1111 1111 1111", "none")}
+    counter = otel_metrics.get_meter("somebody.else").create_counter("asked")
+    for _ in range(3):
+        counter.add(1, labels)
+    assert points(obs, "asked") == [({"user": "[EMAIL]", "cards": ["[CARD]", "none"]}, 3)]
+    assert labels["user"] == "ann@example.com"
+    assert obs.redact is not None
+    assert obs.redact.found == {"EMAIL": 1, "CARD": 1}
+
+
 def test_a_metric_for_each_user_is_rejected_and_counted(obs: Telemetry) -> None:
     recorder = type(obs_helpers.metrics)()
     for n in range(MAX_INSTRUMENTS + 20):

@@ -21,7 +21,7 @@ from tests.corpus_digits import (
 )
 from tests.corpus_disguises import DISGUISES
 from tests.hostile_texts import SIZE, hostile_texts
-from tests.redaction_benchmark import LINES, WITH_A_VALUE, log_lines
+from tests.redaction_benchmark import LINES, WITH_A_VALUE, agent_lines, log_lines
 from tests.redaction_corpus import Sample, corpus, kinds
 from tests.redaction_judge import TARGETS, Figures, leaks, measure
 
@@ -143,6 +143,15 @@ def test_generated_numbers_are_valid_for_an_independent_library(kind: str):
 def test_one_in_ten_of_the_timed_lines_holds_a_value():
     assert len(log_lines(1)) == LINES == 10 * WITH_A_VALUE
     assert log_lines(1) != log_lines(2)
+
+
+def test_the_agents_lines_that_are_timed_are_in_three_forms_and_one_in_ten_holds_a_value() -> None:
+    lines = agent_lines(1)
+    assert len(lines) % 3 == 0
+    assert len(lines) > 300
+    redact = Redactor()
+    changed = [line for line in lines if redact(line) != line]
+    assert 0.08 < len(changed) / len(lines) < 0.12
 
 
 def test_hostile_texts_are_as_long_as_they_are_said_to_be():

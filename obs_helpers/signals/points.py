@@ -20,7 +20,7 @@ from obs_helpers import conventions as c
 from obs_helpers.clock import Clock
 from obs_helpers.limits import MAX_WAITING
 from obs_helpers.safe_json import dumps
-from obs_helpers.signals.series import LimitedMeterProvider
+from obs_helpers.signals.series import LimitedMeterProvider, Redact
 
 _TWICE = {c.RUN_DURATION: c.RESPONSE, c.TOOL_DURATION: c.TOOL_CALL}
 """Measured once, shown under the convention's name and under the course outline's."""
@@ -92,10 +92,14 @@ def _values(point: Any) -> tuple[Any, ...]:
 
 
 def make_provider(
-    service: str, readers: Sequence[MetricReader], outline_names: bool
+    service: str,
+    readers: Sequence[MetricReader],
+    outline_names: bool,
+    redact: Redact | None = None,
 ) -> LimitedMeterProvider:
     """Return a meter provider; with `outline_names` it shows durations under both names."""
     return LimitedMeterProvider(
+        redact,
         metric_readers=readers,
         resource=Resource.create({c.SERVICE_NAME: service}),
         views=[

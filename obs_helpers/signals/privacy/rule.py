@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-HOLE = "\ufffc"
-"""Stands for each character that another rule has taken: no value reaches across it."""
+HOLE = "\x1a"
+"""Stands for each character that another rule has taken: no value reaches across it.
+
+ASCII's own sign for "substitute": a view never holds it, and what was ASCII stays ASCII."""
 
 
 class Found(NamedTuple):
@@ -34,10 +36,9 @@ class Rule:
 
     def __call__(self, text: str) -> list[Found]:
         """Find what has the shape and passes the check."""
-        group = "value" if "value" in self.pattern.groupindex else 0
         found = []
         for match in self.pattern.finditer(text):
-            first, last = match.span(group)
+            first, last = match.span("value" if "value" in match.re.groupindex else 0)
             value = text[first:last]
             if value and self.confirm(value):
                 found.append(Found(first, last, self.marker))

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from obs_helpers.signals.privacy.rule import HOLE, has_any
+from obs_helpers.signals.privacy.rule import has_any
 
 _LOOK_ALIKES = dict(
     zip(
@@ -79,11 +79,7 @@ def _plain(disguise: str) -> str:
 
 
 def _plain_letter(letter: str) -> str:
-    if letter == HOLE or unicodedata.category(letter) in (
-        "Cc",
-        "Cf",
-        "Mn",
-    ):  # invisible, or on top of another letter
+    if unicodedata.category(letter) in ("Cc", "Cf", "Mn"):  # invisible, or on top of another
         return ""
     known = _LOOK_ALIKES.get(letter) or _DASHES.get(letter)
     if known:
