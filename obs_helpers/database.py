@@ -78,11 +78,19 @@ def uninterrupted() -> Iterator[None]:
     usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     handlers = {number: handler for number, handler in usual.items() if callable(handler)}
     waiting: list[tuple[int, FrameType | None]] = []
+    ended = False
+
+    def later(number: int, frame: FrameType | None) -> None:
+        if ended:  # one that comes while the handlers are put back
+            handlers[signal.Signals(number)](number, frame)
+        waiting.append((number, frame))
+
     for number in handlers:
-        signal.signal(number, lambda *signalled: waiting.append(signalled))
+        signal.signal(number, later)
     try:
         yield
     finally:
+        ended = True
         for number, handler in handlers.items():
             signal.signal(number, handler)
         if waiting:

@@ -28,6 +28,9 @@ UNITS = (
     "QUJD", "eyJhIjoxfQ", "QUJD=", "AbC1", "1234567890", "4111111111111111", "123-45-",
      "2026-01-01 ",
     "2026-01-01T10:00:00Z ", "a=b ", "a='b' ", "{'a': ", "A B ", "Maria ", "12 Elm ",
+    "mysql ", "mysql -p", "curl -u ", "docker login ", "htpasswd -b ", "echo a |", "--",
+    "a,password\n", "password;a\n", "|password|a|\n|-|-|\n", "INSERT INTO t (password) VALUES ",
+    "('", "(''", "password: |\n ", "\n \t", "From: A B <", "jdbc:oracle:a:", "SecretStr(",
 )  # fmt: skip
 
 

@@ -158,6 +158,37 @@ IN_CONTEXT = [
     ("用户{}已更新", "SSN", "123-45-6789"),
     ("我的密码是{}。", "SECRET", "hunter22"),
     ("dob={}", "BIRTH_DATE", "06-Oct-1999"),
+    ("id,username,password\n66,jdoe,{}", "SECRET", "647xeGSR4nwB"),
+    ("user\tpassword\trole\nadmin\t{}\tall", "SECRET", "hunter"),
+    ("id;email;full_name\n7;-;{}\n", "NAME", "Ada Lovelace"),
+    ("| user | password |\n|---|---|\n| app | {} |", "SECRET", "hunter"),
+    ("INSERT INTO users (id, name, password) VALUES (83, 'jdoe', '{}')", "SECRET", "hunter"),
+    ("insert into t (a, token) values ('x', 'y'), ('{}', null)", "EMAIL", "ada@example.org"),
+    ("api_key: |\n  {}\nregion: eu", "SECRET", "AbCd1234EfGh"),
+    ("mysql -h db-1 -u app -p{} crm", "SECRET", "S3cret"),
+    ("mongosh -u app -p {}", "SECRET", "S3cret"),
+    ("docker login -u app -p '{}' registry", "SECRET", "S3cret"),
+    ("redis-cli -h cache -a {} ping", "SECRET", "S3cret"),
+    ("curl -u app:{} https://example.org", "SECRET", "S3cret"),
+    ("htpasswd -cb /etc/pw app {}", "SECRET", "S3cret"),
+    ("echo {} | sudo -S id", "SECRET", "S3cret"),
+    ("echo '{}' | docker login -u app --password-stdin", "SECRET", "S3cret"),
+    ("deploy --password {} --yes", "SECRET", "BrvZtStJVvhGj"),
+    ("deploy --db-pass '{}'", "SECRET", "meadow falcon pepper"),
+    ("jdbc:oracle:thin:{}@//db-1:1521/ORCL", "URL_PASSWORD", "app/PW"),
+    ("fill(selector='#password', text='{}')", "SECRET", "summer-tiger"),
+    ("api_key=SecretStr('{}')", "SECRET", "hunter"),
+    ("secret=b'{}'", "SECRET", "hunter"),
+    ("my password is {}", "SECRET", "7IwJr&yyah44"),
+    ("my password is {}", "SECRET", "ahQhc6=="),
+    ("{{User:app Password:{} Port:5432}}", "SECRET", "Zq1hh"),
+    ("- **Password:** {}", "SECRET", "hunter22"),
+    ("Şifrem: {}", "SECRET", "hunter22"),
+    ("İİ İstanbul password={} x", "SECRET", "hunter22"),
+    ("CNPJ {}", "NATIONAL_ID", "76.351.108/0001-90"),
+    ("Aadhaar number ({})", "NATIONAL_ID", "649986328110"),
+    ("From: {} <desk>", "NAME", "Ada Lovelace"),
+    ("The passenger's name is {} today", "NAME", "Ada Lovelace"),
     ("born on {} in Rome", "BIRTH_DATE", "5 January 1980"),
     ("please ship it to {} and call", "ADDRESS", "12 N. Oak Blvd, Springfield"),
     ('customer_name="{}" plan=free', "NAME", "Ada Lovelace"),
@@ -192,6 +223,20 @@ IN_CODE = [
 ]
 
 CLEAN = [
+    "token_type=bearer expires_in=3600",
+    "suite=planner pass=42 fail=9 skip=9",
+    'psql "postgresql://$USER:$PGPASSWORD@db-1:5432/crm"',
+    "Hi, Das Passwort wird gesucht",
+    "usage: cli.py [-h] [--user USER] [--password PASSWORD] [--token TOKEN] file",
+    '  -p, --password string   Password for the registry (default "")',
+    "| option | text |\n|---|---|\n| `--password` | Password for it |\n| `--port` | A port |",
+    "const apiKey = process.env.API_KEY ?? '';\nif (!apiKey) throw new Error('API key missing');",
+    "role,field\nadmin,password\nuser,token",
+    "docker run -p 8080:80 app",
+    "ssh -p 2222 host",
+    "mysql -h db -u app -p crm",
+    "use --token instead of --password here",
+    "INSERT INTO users (id, password) VALUES (?, ?)",
     *IN_CODE,
     "",
     "550e8400-e29b-41d4-a716-446655440000",
@@ -397,6 +442,36 @@ def test_values_are_found_at_every_level_of_nesting(redact: Redactor) -> None:
     assert "411111" not in text
     assert text.count("[EMAIL]") == 9
     assert text.count("[CARD]") == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "cleaned"),
+    [
+        (
+            ["deploy", "--password", "hunter", "--yes"],
+            ["deploy", "--password", "[SECRET]", "--yes"],
+        ),
+        ({"field": "password", "value": "x"}, {"field": "password", "value": "[SECRET]"}),
+        ({"selector": "#password", "text": "x"}, {"selector": "#password", "text": "[SECRET]"}),
+        ({"ship_to": {"line1": "12 Elm Road"}}, {"ship_to": {"line1": "[ADDRESS]"}}),
+        ({"pesel": {"value": "62022616627"}}, {"pesel": {"value": "[NATIONAL_ID]"}}),
+    ],
+)
+def test_a_name_that_stands_beside_the_value_tells_too(
+    redact: Redactor, value: Any, cleaned: Any
+) -> None:
+    assert redact(value) == cleaned
+
+
+@pytest.mark.parametrize("kinds", ["string", ["string", "null"], ("integer",)])
+def test_what_describes_an_argument_stays(redact: Redactor, kinds: Any) -> None:
+    schema = {"properties": {"token": {"type": kinds}}}
+    assert redact(schema)["properties"]["token"]["type"] in (kinds, list(kinds))
+
+
+@pytest.mark.parametrize("kind", [{}, {"$ref": 1}, [], [{}], None, 1])
+def test_what_only_looks_like_a_description_is_a_secret(redact: Redactor, kind: Any) -> None:
+    assert redact({"token": {"type": kind}, "n": 1}) == {"token": "[SECRET]", "n": 1}
 
 
 def test_keys_that_become_equal_stay_apart(redact: Redactor) -> None:

@@ -45,7 +45,8 @@ _ID_OR_TIME = re.compile(r"[\w:.-]{0,64}")
 
 _HARMLESS = (bool, float, type(None))
 _ID_OR_VERSION = re.compile(r"[\d.]{1,64}")
-_SCHEMA_TYPES = frozenset({"string", "integer", "number", "boolean", "array", "object"})
+_SCHEMA_TYPES = frozenset({"string", "integer", "number", "boolean", "array", "object", "null"})
+_NAMED_BY = ("name", "key", "field", "selector", "element", "label")
 _MARKER = re.compile(r"\[[A-Z][A-Z_]{1,31}(?::[0-9a-f]{8})?\]")
 _BASE64_JSON = re.compile(r"[eW][w-z0-9](?<![\w+/-]..)[\w+/-]{10,}={0,2}")
 """Base64 of a text that begins with a brace or a bracket begins like this."""
@@ -110,7 +111,12 @@ class Redactor:
                 [self._clean(head, depth + 2), self._under(_text(head), value, depth + 1, name)]
                 for head, value in items
             ]
-        return [self._clean(item, depth + 1, name) for item in items]
+        return [
+            self._clean(item, depth + 1, name)
+            if not (isinstance(before, str) and before.startswith("-"))
+            else self._under(before, item, depth + 1, name)  # ["--password", …]
+            for before, item in zip([None, *items], items, strict=False)
+        ]
 
     def _mapping(self, value: Mapping[Any, Any], depth: int, parent: str) -> dict[Any, Any]:
         out: dict[Any, Any] = {}
@@ -123,9 +129,9 @@ class Redactor:
                 out[free] = item
             else:
                 name = _text(key)
-                if name == "value":  # {"name": "DB_PASSWORD", "value": …}
-                    told = value.get("name", value.get("key"))
-                    name = told if isinstance(told, str) else name
+                if name in ("value", "text"):  # {"name": "DB_PASSWORD", "value": …}
+                    name = next((value[at] for at in _NAMED_BY if at in value), parent or name)
+                    name = name if isinstance(name, str) else key
                 out[free] = self._under(name, item, depth, parent)
         return out
 
@@ -263,7 +269,11 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> None:
 
 def _is_schema(item: Any) -> bool:
     """Tell whether `item` describes an argument instead of holding its value."""
-    return isinstance(item, Mapping) and item.get("type") in _SCHEMA_TYPES
+    if not isinstance(item, Mapping):
+        return False
+    kinds = item.get("type")
+    kinds = kinds if isinstance(kinds, list | tuple) else [kinds]
+    return bool(kinds) and all(isinstance(kind, str) and kind in _SCHEMA_TYPES for kind in kinds)
 
 
 def _is_header(item: Any) -> bool:

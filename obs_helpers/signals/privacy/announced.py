@@ -14,7 +14,7 @@ from obs_helpers.signals.privacy.values import QUOTE, value_after
 _SIGN = re.compile(
     r"[=:\t|](?:(?<=[=:])(?!(?<=\d:)\d|[/:])"
     r"(?:[=>]| ?(?:str|bytes|secretstr|optional\[str\])(?: ?\| ?none)? =)?[ \t]{0,3}"
-    r"|(?<=\t)|(?<=\|) )"
+    r"|(?<=\t)|(?<=\|) )|->[ \t]{1,3}"
 )
 """What stands between a name and its value, in lower case."""
 _NEXT_IN_LIST = re.compile(rf"(?<=[a-z0-9][\"'`]), ?(?={QUOTE})")
@@ -27,7 +27,7 @@ _SAYING = re.compile(
     r"(?=\S{0,200}[\d!@#$%^&*]))"
 )
 _SIGNS = (
-    (_SIGN, ("=", ":", "\t", "|")),
+    (_SIGN, ("=", ":", "\t", "|", "->")),
     (_NEXT_IN_LIST, ("', '", '", "', "','", '","')),
     (_SAYING, (" is ", " was ", " to ", " be ", "'s ", " ist ", " laut", " est ", " es ", " è ",
                " é ", " jest ", " är ", " er ", "word ", "key ", "oken ", "cret ", " pin ",
@@ -144,7 +144,8 @@ def _announces(text: str, name: _Name, match: re.Match[str], pattern: re.Pattern
     quote = text[match.end() : match.end() + 1]
     if pattern is not _NEXT_IN_LIST:  # `getpass('Password: ')`, `arn:…:secret:name`
         closes = quote in ("'", '"') and name.before == quote and quote not in name.between
-        return not closes and not (name.before == ":" and match[0] == ":")
+        arn = name.before == ":" and match[0] == ":" and " " not in name.text
+        return not closes and not arn
     start = match.start() - len(name.between) - len(name.text)
     option = name.text.startswith("-") and name.before in ("'", '"')
     pair = _FIRST_OF_PAIR.search(text[max(0, start - 4) : start])

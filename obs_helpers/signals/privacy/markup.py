@@ -12,8 +12,9 @@ _ELEMENT = re.compile(
     r"(?P<value>[^<>\]\n]{1,2000})(?=</|\]\]>)"
 )
 _PAIR = re.compile(
-    r"(?i)\b(?:name|key)[\"']?\s?[:=]\s?[\"']?(?P<name>[\w.-]{1,64})[\"']?,?\s{0,20}"
-    r"[\"']?value[\"']?\s?[:=]\s{0,3}[\"']?(?P<value>[^\"'\s,}]{1,2000})"
+    r"(?i)\b(?:name|key|field|selector|element|label|id)[\"']?\s?[:=]\s?[\"']?[#.]?"
+    r"(?P<name>[\w.-]{1,64})[\"']?,?\s{0,20}[\"']?(?:value|text)[\"']?\s?[:=]\s{0,3}[\"']?"
+    r"(?P<value>(?<=[\"'])[^\"'\n]{1,2000}|[^\"'\s,})]{1,2000})"
 )
 _SQL = re.compile(r"(?i)(?P<name>\bidentified) by (?:password )?[\"'](?P<value>[^\"'\n]{1,400})")
 
@@ -31,4 +32,4 @@ def _described_values(text: str) -> list[Found]:
     return found
 
 
-MARKUP = family(_described_values, words="value identified", parts="</ ]]>")
+MARKUP = family(_described_values, words="value text identified", parts="</ ]]>")

@@ -22,11 +22,13 @@ MAX_NAME = 64
 """Characters of a name that are looked at, from its end."""
 
 _GLUED = re.compile(
-    r"\w{2,}(?:password|passwd|passphrase|secretkey|privatekey|accesskey|(?:access|auth|api|refresh"
+    r"\w{2,}(?:password|passwd|pwd|passphrase|secretkey|privatekey|accesskey|(?:access|auth|api|refresh"
     r"|id|bearer)token|clientsecret|apikey)"
 )
 _SURE = frozenset({"SECRET", "NAME", "BIRTH_DATE", "SSN", "ADDRESS"})
-_UNSURE_NAMES = frozenset({"address", "addr", "adress", "adresse", "residence", "ship to"})
+_UNSURE_NAMES = frozenset(
+    {"line1", "line 1", "address", "addr", "adress", "adresse", "residence", "ship to"}
+)
 _MARKERS = {name: marker for marker, names in vocabulary.NAMES_OF.items() for name in names}
 _COMMON = {"of", "home", "last", "user", "db", "client", "customer", "service", "mail", "work"}
 """As first words of a name these are too common to tell anything."""
@@ -47,7 +49,7 @@ LAST_WORDS = frozenset(
     name.split()[-1] for name in (*vocabulary.SECRET_PAIRS, *_MARKERS, *vocabulary.MORE_WORDS)
 )
 """A name of several words that tells anything ends in one of these."""
-GLUED = ("password", "token", "secret", "apikey", "passphrase")
+GLUED = ("password", "passwd", "pwd", "token", "secret", "apikey", "passphrase")
 
 
 def words(name: str) -> list[str]:

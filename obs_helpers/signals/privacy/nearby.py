@@ -23,11 +23,18 @@ def _could_be_called(text: str) -> bool:
     )
 
 
+def _opening(number: str) -> int:
+    """Return 1 if `number` begins with a bracket that it does not close."""
+    return int(number[0] == "(" and ")" not in number)
+
+
 _NOUNS = {  # the noun, what it announces, and who checks the number
     r"ssn|social security": ("SSN", ["us.ssn"]),
     r"sin|social insurance": ("NATIONAL_ID", ["ca.sin"]),
     r"dni|nif|nie": ("NATIONAL_ID", ["es.dni", "es.nie"]),
     r"cpf": ("NATIONAL_ID", ["br.cpf"]),
+    r"cnpj": ("NATIONAL_ID", ["br.cnpj"]),
+    r"tfn|tax file": ("NATIONAL_ID", ["au.tfn"]),
     r"aadhaar|aadhar": ("NATIONAL_ID", ["in_.aadhaar"]),
     r"personnummer": ("NATIONAL_ID", ["se.personnummer", "no.fodselsnummer"]),
     r"nhs": ("NATIONAL_ID", ["gb.nhs"]),
@@ -53,7 +60,7 @@ def _near(text: str) -> list[Found]:
     """Find the numbers that pass the check of a noun within reach."""
     lower = text.lower()
     return [
-        Found(*number.span(), marker)
+        Found(number.start() + _opening(number[0]), number.end(), marker)
         for noun, marker, checks in _KINDS
         for match in noun.finditer(lower)
         for number in _LOOSE.finditer(
@@ -65,7 +72,7 @@ def _near(text: str) -> list[Found]:
 
 NEARBY = family(
     _near,
-    words="ssn social sin dni nif nie cpf aadhaar aadhar personnummer nhs bsn burgerservicenummer "
-    "idnr identifikationsnummer pesel steuer steueridentifikationsnummer steuernummer nir sociale "
-    "itin tax taxpayer mobile telephone phone cell handy",
+    words="ssn social sin dni nif nie cpf cnpj tfn aadhaar aadhar personnummer nhs bsn "
+    "burgerservicenummer idnr identifikationsnummer pesel steuer steueridentifikationsnummer "
+    "steuernummer nir sociale itin tax taxpayer mobile telephone phone cell handy",
 )

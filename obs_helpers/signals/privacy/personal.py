@@ -158,6 +158,7 @@ _NATIONAL = {  # shape, and who checks it
     r"\d{8}[ -]?[A-Z]": "es.dni",
     r"[12] ?\d{2} ?[01]\d ?\d[\dAB] ?\d{3} ?\d{3} ?\d{2}": "fr.nir",
     r"\d{3}\.\d{3}\.\d{3}-\d{2}": "br.cpf",
+    r"\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}": "br.cnpj",
     r"[2-9]\d{3}[ -]\d{4}[ -]\d{4}": "in_.aadhaar",
     r"(?:19|20)?\d{6}[-+]\d{4}": "se.personnummer",
     r"\d{6}[-+A]\d{3}[0-9A-Y]": "fi.hetu",

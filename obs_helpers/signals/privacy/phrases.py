@@ -5,7 +5,7 @@ import re
 from obs_helpers.signals.privacy import vocabulary
 from obs_helpers.signals.privacy.personal import may_hold_number
 from obs_helpers.signals.privacy.plausible import could_be_person, is_strong, looks_like_street
-from obs_helpers.signals.privacy.rule import HOLE, Found, Rule, family, words_of
+from obs_helpers.signals.privacy.rule import HOLE, Family, Found, Rule, family, words_of
 from obs_helpers.signals.privacy.values import DATE, PERSON, STREET, cut_at_clause
 
 _PERSON = re.compile(PERSON)
@@ -69,6 +69,15 @@ _CALL = Rule(
     ),
 )
 
+_HEADER = Rule(
+    "NAME",
+    re.compile(
+        r"(?im)(?:^|(?<=[\"'{,] ))[\"']?(?:from|to|cc|bcc|reply-to|sender)[\"']?: ?[\"']?"
+        rf"(?-i:(?P<value>{PERSON}))[\"']? <"
+    ),
+    lambda value: could_be_person(value, 2),
+)
+
 
 def _called(text: str) -> list[Found]:
     """Find phone numbers after a word that announces one."""
@@ -103,6 +112,7 @@ def _addresses(text: str) -> list[Found]:
 
 
 PHRASES = (
+    Family((_HEADER,), parts=(" <",)),
     family(_BORN, words=vocabulary.BIRTH_WORDS, parts="d.o.b"),
     family(_BORN_AFTER, words="geboren"),
     family(

@@ -10,8 +10,8 @@ _PLACEHOLDER = re.compile(
 )
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z_]*")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\??\.[A-Za-z_]\w*)+(?:\(.*)?")
-_CODE = re.compile(r"[A-Za-z_][\w.]*[(\[].*|\(.*|lambda\b.*")
-_ASSIGNED = re.compile(r"[A-Za-z_][\w.-]{0,40}=")
+_CODE = re.compile(r"[A-Za-z_][\w.]*[(\[](?:.*[)\]](?:\.[\w.]+)*|[^)\]]*)|\(.*|lambda\b.*")
+_ASSIGNED = re.compile(r"[A-Za-z_][\w.-]{0,40}=(?!=?$)")
 _SHORT_SECRET = re.compile(r"(?i)\b(?:pin|cvv|cvc|otp|code)\b")
 _WORD_ENDS = ("ed", "ing", "able", "ible", "ly", "ive", "ory", "ant", "ent", "less", "ful")
 _STREET = re.compile(
@@ -66,7 +66,7 @@ def _is_talk(value: str, name: str, before: str) -> bool:
     return (
         value.lower().strip("|,.!?:") in NO_SECRETS
         or name.lower().endswith(value.lower())
-        or (value.isdigit() and name.lower() == "pass")  # `pass=12 fail=3`
+        or (value.isdigit() and name.lower().endswith("pass"))  # `pass=12 fail=3`
         or (before.endswith(" ") and _ASSIGNED.match(value) is not None)
     )
 

@@ -10,8 +10,10 @@ from obs_helpers.signals.privacy.personal import MAIL, PERSONAL
 from obs_helpers.signals.privacy.phrases import PHRASES
 from obs_helpers.signals.privacy.rule import Recogniser, words_of
 from obs_helpers.signals.privacy.secrets import SECRETS
+from obs_helpers.signals.privacy.shell import SHELL
+from obs_helpers.signals.privacy.tables import TABLES
 
-FAMILIES = (*SECRETS, MARKUP, ANNOUNCED, MAIL, *PHRASES, NEARBY)
+FAMILIES = (*SECRETS, *SHELL, *TABLES, MARKUP, ANNOUNCED, MAIL, *PHRASES, NEARBY)
 
 _BITS = [(family, 1 << place) for place, family in enumerate(FAMILIES)]
 _BY_WORD = {

@@ -2,6 +2,7 @@
 
 import re
 
+from obs_helpers.signals.privacy.plausible import is_placeholder
 from obs_helpers.signals.privacy.rule import HOLE, Rule, family
 
 _NEW = r"(?<![A-Za-z0-9_-])"
@@ -73,7 +74,7 @@ _PREFIXES = {  # by the makers' own documentation
 
 def _is_key(text: str) -> bool:
     """Tell keys from names with a hyphen, such as `sk-fading-circle-animation`."""
-    return any(c.isdigit() or c.isupper() for c in text.partition("-")[2] or text)
+    return any(c.isdigit() or c.isupper() for c in text[3:])
 
 
 _API_KEY = Rule("API_KEY", re.compile(f"{_NEW}(?:{'|'.join(_PREFIXES.values())}){_DONE}"), _is_key)
@@ -93,8 +94,15 @@ _URL_PASSWORD = Rule(
         rf"(?<=://)(?P<value>[^\s/:@\"'<>{HOLE}]{{0,128}}:[^\s/\"'<>{HOLE}]{{1,512}}"
         rf"|[^\s/:@\"'<>{HOLE}]{{16,256}})@(?=[\w\[.-])"
     ),
-    lambda value: not re.fullmatch(r".*[:]?[{<$%].*[}>s]", value),
+    lambda value: not is_placeholder(value.partition(":")[2] or value),
 )
+_ORACLE = Rule(
+    "URL_PASSWORD",
+    re.compile(
+        rf"jdbc:oracle:\w{{1,10}}:(?P<value>[^\s/@\"'{HOLE}]{{1,64}}/[^\s\"'{HOLE}]{{1,200}})@"
+    ),
+)
+_ASSIGNED = re.compile(r"[A-Za-z_]\w{0,40}=[^=]")  # the next field
 _AUTH = Rule(
     "AUTH",
     re.compile(
@@ -102,8 +110,11 @@ _AUTH = Rule(
         r"\s{1,3}(?P<value>[\w.~+/=-]{8,4000})"
     ),
     lambda value: (
-        any(c.isdigit() or c.isupper() for c in value)
-        or (len(value) > 20 and "=" not in value.rstrip("="))
+        not _ASSIGNED.match(value)
+        and (
+            any(c.isdigit() or c.isupper() for c in value)
+            or (len(value) > 20 and "=" not in value.rstrip("="))
+        )
     ),
 )
 _IN_QUERY = Rule(
@@ -116,14 +127,6 @@ _IN_QUERY = Rule(
     ),
     lambda value: len(value) > 7 and any(map(str.isdigit, value)),
 )
-_USER_OPTION = Rule(
-    "SECRET",
-    re.compile(
-        r"\bcurl\b[^\n]{0,400}?\s(?:-u|--user)[ =]{0,2}[\"']?"
-        r"(?P<value>[^\s:\"'$]{1,64}:[^\s\"']{1,200})"
-    ),
-)
-
 _WORDS = " ".join(
     word
     for prefix in _PREFIXES
@@ -136,6 +139,7 @@ _MORE_WORDS = (
 SECRETS = (
     family(_PRIVATE_KEY, parts="-----begin"),
     family(_WEBHOOK, _URL_PASSWORD, parts="://"),
+    family(_ORACLE, words="jdbc"),
     family(_JWT, parts="eyj"),
     family(_API_KEY, words=f"{_WORDS} {_MORE_WORDS} dp", parts="aiza akia asia dapi r8_ key-"),
     family(_BOT, parts=":aa"),
@@ -143,5 +147,4 @@ SECRETS = (
     family(_SIGNATURE, words="signature"),
     family(_AUTH, words="bearer basic"),
     family(_IN_QUERY, parts="? &"),
-    family(_USER_OPTION, words="curl"),
 )

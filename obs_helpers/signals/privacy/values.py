@@ -18,9 +18,10 @@ _QUOTED = {
     '"': re.compile(r"(?:[^\"\\\n]|\\.){1,4000}"),
     "`": re.compile(r"[^`\n]{1,4000}"),
 }
-_UNQUOTED = re.compile(rf"[^\s\"'`,;&{HOLE}]{{1,4000}}")
+_UNQUOTED = re.compile(rf"(?:[^\s\"'`,;&{HOLE}]|&(?![\w.-]{{1,40}}=|[a-z]{{2,5}};)){{1,4000}}")
 _HOLES = re.compile(f"{HOLE}*")
 _OPENING = re.compile(QUOTE)
+_WRAPPED = re.compile(r"(?:(?:\w{1,20}\.)?Secret(?:Str|Bytes)?\(|[bB])(?=[\"'])")
 _SCHEME = re.compile(r"(?i:bearer|basic|token|digest|negotiate|apikey)\s{1,3}")
 _STAND_IN = re.compile(r"<[^<>\n]{1,60}>|\{[^{}\n]{1,60}\}")
 _REST_OF_LINE = re.compile(rf"[^\n{HOLE}]{{1,4000}}")
@@ -54,6 +55,8 @@ _CLAUSE_END = re.compile(
 
 def value_after(text: str, at: int, marker: str, name: str, sign: str) -> Iterator[tuple[int, int]]:
     """Yield start and end of what stands at `at`, if it looks like what `name` announces."""
+    wrapped = _WRAPPED.match(text, at)
+    at = wrapped.end() if wrapped else at
     opening = _OPENING.match(text, at)
     quote = opening[0] if opening else ""
     at += len(quote)

@@ -14,8 +14,8 @@ from obs_helpers.signals.privacy.rule import has_any
 
 _LOOK_ALIKES = dict(
     zip(
-        "асеԁһіјорԛѕԝхуАВЕКМНОРСТХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",  # noqa: RUF001 -- Cyrillic, then Greek
-        "acedhijopqswxyABEKMHOPCTXIJSABEZHIKMNOPTYXo",
+        "асеԁһіјорԛѕԝхуАВЕКМНОРСТХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧοİ",
+        "acedhijopqswxyABEKMHOPCTXIJSABEZHIKMNOPTYXoI",
         strict=True,
     )
 )
@@ -25,7 +25,7 @@ _DISGUISE = re.compile(
     r"\x1b\[[0-9;]{0,16}[a-zA-Z]|"
     r"[^\x09\x0a\x0d\x20-\x7e]"
     r"|%40|%2[bB]|%3[aAdDfF]|(?<=\d)%20(?=\d)|&commat;|&#x?[0-9a-fA-F]{2,4};|\\u00[2-7][0-9a-fA-F]"
-    r"|(?<=\w)\*\*(?!\*)|(?<!\*)\*\*(?=\w)|</?(?:b|i|u|em|strong|span|code|mark|font|tt|a)(?:\s[^<>]{0,80})?>"
+    r"|(?<=[\w:])\*\*(?!\*)|(?<!\*)\*\*(?=\w)|</?(?:b|i|u|em|strong|span|code|mark|font|tt|a)(?:\s[^<>]{0,80})?>"
 )
 _ODD = re.compile(r"[^\x09\x0a\x0d\x20-\x7e]")
 _SIGNS = ("%", "&", "\\u", "**", "</")

@@ -13,7 +13,7 @@ SECRET_NAMES = _listed(
     wachtwoord lösenord passord salasana hasło heslo parola clave schlüssel contraseña password
     passwords passwd pwd passphrase passcode passkey secret secrets token jwt otp authorization
     cookie cookies credential credentials cvv cvc cvv2 pin apikey bearer connectionstring
-    mnemonic kennwort passwort contrasena senha
+    mnemonic kennwort passwort contrasena senha pw şifre şifrem sifre parolam
     """
 )
 """A name that ends in one of these holds a secret."""
@@ -27,7 +27,9 @@ SECRET_PAIRS = _listed(
     auth tokens, bearer tokens, connection string, conn str, mot passe, security code, access
     code, verification code, auth code, recovery code, recovery codes, backup codes, security
     answer, seed phrase, recovery phrase, db pass, user pass, smtp pass, admin pass, root pass,
-    mysql pass, redis pass, postgres pass, mail pass
+    mysql pass, redis pass, postgres pass, mail pass, wpa key, wpa2 key, wpa3 key, wifi key,
+    wlan key, network key, openai key, anthropic key, gemini key, mistral key, cohere key,
+    stripe key, sendgrid key
     """,
     ",",
 )
@@ -76,9 +78,9 @@ NAMES_OF = {
         national id number, nino, tax id, tax number, tin, itin, passport, passport number,
         passport no, driver license, drivers license, driving licence, driver licence, license
         number, licence number, nhs number, nhs no, nhs, aadhaar, aadhar, aadhaar number, pan
-        number, cpf, dni, nie, nif, personnummer, pesel, bsn, codice fiscale, sin, nir, numero
-        securite sociale, sécurité sociale, securite sociale, social insurance number, identity
-        number, steuer id, tfn
+        number, cpf, cnpj, tax file number, dni, nie, nif, personnummer, pesel, bsn, codice
+        fiscale, sin, nir, numero securite sociale, sécurité sociale, securite sociale, social
+        insurance number, identity number, steuer id, tfn
         """,
         ",",
     ),
@@ -127,7 +129,8 @@ NAMES_OF = {
         address, addr, adress, indirizzo, endereço, anschrift, home address, street address,
         postal address, street, billing address, shipping address, mailing address, delivery
         address, residential address, address line, address line 1, address 1, address line1,
-        address1, address line 2, address2, addr1, street name, customer address, ship to, user
+        address1, address line 2, address2, addr1, line1, line 1, street name, customer address,
+        ship to, user
         address, patient address, adresse, direccion, residence, work address
         """,
         ",",
@@ -161,7 +164,8 @@ NO_NAMES = _listed(
     none true false not interface id session token name email phone relations experience gpt
     claude gemini llama google amazon microsoft openai anthropic apple python java linux windows
     mac android ios docker kubernetes server client database cluster region cloud tool function
-    english german french spanish italian dutch i he she we they it is are was
+    english german french spanish italian dutch i he she we they it is are was das der die mein
+    meine dein deine ihr ihre unser passwort konto
     """
 )
 """Words with a capital that are no part of a person's name."""
@@ -175,7 +179,8 @@ INTRODUCTIONS = _listed(
     """
     my name is, my full name is, name's, i am called, signed by, on behalf of, booked for,
     issued to, speaking with, spoke to, spoke with, registered to, made out to, in the name of,
-    ich heiße, ich heisse, mein name ist, je m'appelle, mon nom est, me llamo, mi nombre es, mi
+    s name is, ich heiße, ich heisse, mein name ist, je m'appelle, mon nom est, me llamo,
+    mi nombre es, mi
     chiamo, il mio nome è, meu nome é, me chamo, ik heet, jag heter, attn, passenger, patient,
     cardholder, account holder, dear, hallo, bonjour, hola, sincerely, regards, grüße,
     cordialement
