@@ -1,5 +1,7 @@
 """`requirements.txt`: the same list as the package's, with reasons, and at home in Colab."""
 
+import ast
+import json
 import re
 import subprocess
 import sys
@@ -108,3 +110,18 @@ def test_it_installs_on_colab_without_replacing_anything(
     there = pins(python)
     replaced = {n: v for n, v in versions.items() if there.get(canonicalize_name(n), v) != v}
     assert replaced == {}
+
+
+def test_the_lessons_first_cell_looks_for_all_that_the_package_imports_itself() -> None:
+    """On Colab it is the only thing that installs: what it forgets fails in the middle."""
+    notebook = json.loads((ROOT / "day-4a-agent-observability.ipynb").read_text("utf-8"))
+    (cell,) = [c for c in notebook["cells"] if c["id"] == "cell-002"]
+    module = ast.parse("".join(cell["source"]))
+    (needed,) = [
+        [node.value for node in ast.walk(statement.value) if isinstance(node, ast.Constant)]
+        for statement in module.body
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "NEEDED"
+    ]
+    ours = {canonicalize_name(requirement.name) for requirement in REQUIREMENTS}
+    everywhere = {"ipywidgets", "jinja2", "jupyter", "matplotlib", "nbval"}  # Colab, or not needed
+    assert {canonicalize_name(name) for name in needed} == ours - everywhere
