@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from obs_helpers.clock import Clock
+from obs_helpers.given import check, is_number, is_share
 from obs_helpers.signals.log_sampling import LogSampling
 from obs_helpers.signals.logs import LEVELS
 from obs_helpers.signals.redaction import Redactor
@@ -78,24 +79,22 @@ class Options:
     def __post_init__(self) -> None:
         """Check each option."""
         for name, good, remedy in (*self._checks_of_what(), *self._checks_of_where()):
-            if not good:
-                msg = f"{name}={getattr(self, name)!r} does not work; give {remedy}"
-                raise ValueError(msg)
+            check(name, getattr(self, name), good, remedy)
 
     def _checks_of_what(self) -> Iterator[tuple[str, bool, str]]:
-        clock, share, collect = self.clock, self.sampling, self.collect_s
+        clock, collect = self.clock, self.collect_s
         yield "clock", clock is None or hasattr(clock, "every"), "a SystemClock or a VirtualClock"
         yield "seed", self.seed is None or isinstance(self.seed, int), "a whole number"
         named = isinstance(self.service, str) and self.service != ""
         yield "service", named, "a name, such as 'travel-desk'"
         yield "level", self.level in LEVELS, f"one of {', '.join(LEVELS)}"
-        yield "sampling", _is_number(share) and 0 <= share <= 1, "a share from 0 to 1"
+        yield "sampling", is_share(self.sampling), "a share from 0 to 1"
         for name in ("console", "capture_content", "file_compress"):
             yield name, isinstance(getattr(self, name), bool), "True or False"
         sampled = self.log_sampling is None or isinstance(self.log_sampling, LogSampling)
         yield "log_sampling", sampled, "a LogSampling, such as LogSampling(levels={'debug': 0.1})"
         yield "redact", isinstance(self.redact, bool | Redactor), "True, False or a Redactor"
-        often = collect is None or (_is_number(collect) and collect > 0)
+        often = collect is None or (is_number(collect) and collect > 0)
         yield "collect_s", often, "seconds above 0"
         for name in ("retention", "file_every", "file_max_age"):
             span = getattr(self, name)
@@ -115,7 +114,3 @@ class Options:
         yield "prometheus_port", served, "a port, 0 to 65535"
         address = otlp is None or str(otlp).startswith(("http://", "https://"))
         yield "otlp", address, "an address such as 'http://localhost:4318'"
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -19,6 +19,7 @@ from typing import Any
 
 import orjson
 
+from obs_helpers.given import check
 from obs_helpers.safe_json import text_of
 from obs_helpers.signals.privacy.check_digits import is_card
 from obs_helpers.signals.privacy.names import is_id, kind_of
@@ -67,9 +68,10 @@ class Redactor:
             hash_key: With it a marker carries a keyed hash, `[EMAIL:1f0c9a2b]`: the same
                 person can be followed from line to line without being known.
         """
-        self.extra = tuple(extra)
+        keyed = hash_key is None or (isinstance(hash_key, bytes) and hash_key != b"")
+        check("hash_key", hash_key, keyed, 'bytes, such as b"…"')
+        self.extra, self.hash_key = tuple(extra), hash_key
         self._clean_texts: set[str] = set()
-        self.hash_key = hash_key
         self.found: Counter[str] = Counter()
         """How often each marker was put, for everybody to see."""
 
