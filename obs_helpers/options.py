@@ -1,9 +1,10 @@
 """The options of `start()`, each checked before anything is started."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from obs_helpers.clock import Clock
 from obs_helpers.given import check, is_number, is_share
@@ -64,6 +65,16 @@ class Options:
     """Rows that each table of the store holds; then the oldest go."""
     retention: timedelta | None = None
     """Rows older than this go too."""
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> "Options":
+        """Return the options `given`; a TypeError names one that there is not."""
+        known = [f.name for f in fields(cls)]
+        for name in given:
+            if name not in known:
+                msg = f"start() has no option {name!r}; it has {', '.join(known)}"
+                raise TypeError(msg)
+        return cls(**given)
 
     def redactor(self) -> Redactor | None:
         """Return what `redact` asks for."""

@@ -12,7 +12,6 @@ import inspect
 import math
 import os
 from collections.abc import Callable
-from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -130,9 +129,10 @@ class Telemetry(Owner):
 
     def health(self) -> Health:
         """Return what waits, was delivered and was dropped, per signal and place."""
-        failed = self.redact.found["FAILED"] if self.redact else 0
+        redact = self.redact
+        failed, why = (redact.found["FAILED"], redact.last_error) if redact else (0, None)
         ways = [way for place in self._places for way in place.ways()]
-        return Health(tuple(ways), failed, logs.OUTPUT.errors)
+        return Health(tuple(ways), failed, logs.OUTPUT.errors, why)
 
     def _close(self) -> None:
         for close in reversed(self._closers):
@@ -274,12 +274,7 @@ def start(**options: Any) -> Telemetry:
         StoreError: the store's file cannot be opened.
     """
     global _current
-    known = [f.name for f in fields(Options)]
-    for name in options:
-        if name not in known:
-            msg = f"start() has no option {name!r}; it has {', '.join(known)}"
-            raise TypeError(msg)
-    wanted = Options(**options)
+    wanted = Options.of(options)
     if _current is not None:
         if _current.running and _current.options == wanted:
             return _current

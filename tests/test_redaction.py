@@ -599,7 +599,28 @@ def test_a_check_that_raises_lets_nothing_through(redact: Redactor) -> None:
     assert failing("agent ada@example.org") == "[REDACTION FAILED: LookupError]"
     assert failing(["agent ada@example.org"]) == "[REDACTION FAILED: LookupError]"
     assert failing.found["FAILED"] == 3
+    assert str(failing.last_error).startswith("LookupError by the rule 'STAFF'; it must return")
+    assert "agent" not in str(failing.last_error)
     assert failing("bob@example.org") == "[EMAIL]"
+
+
+@pytest.mark.parametrize("extra", [len, 5, None, "x", [5]])
+def test_recognisers_that_are_no_list_of_functions_are_refused_at_once(extra: Any) -> None:
+    wanted = re.escape(f"extra={extra!r} does not work; give a list of functions")
+    with pytest.raises(ValueError, match=wanted):
+        Redactor(extra)
+
+
+@pytest.mark.parametrize("answer", [[(0, 3, "Person")], [(0, 3)], 5, [(0, 99, "STAFF")]])
+def test_an_answer_that_cannot_be_lets_nothing_through_and_is_explained(answer: Any) -> None:
+    def shout(text: str) -> Any:
+        return answer
+
+    redact = Redactor([shout])
+    assert redact.last_error is None
+    assert redact("ada was here").startswith("[REDACTION FAILED: ")
+    assert "shout; it must return (start, end, marker), the marker in" in str(redact.last_error)
+    assert "ada" not in str(redact.last_error)
 
 
 # -- Hostile text -----------------------------------------------------------------------

@@ -68,6 +68,13 @@ def test_starting_again_gives_the_same_handle_and_changes_nothing(
     assert (captured.out, captured.err, caplog.records) == ("", "", [])
 
 
+def test_a_redactor_made_again_is_the_same_option() -> None:
+    obs = obs_helpers.start(redact=Redactor([str.split], b"key"))
+    assert obs_helpers.start(redact=Redactor([str.split], b"key")) is obs
+    for other in (Redactor([str.split], b"other"), Redactor(hash_key=b"key")):
+        assert obs_helpers.start(redact=other) is not obs
+
+
 def test_other_options_give_a_new_handle_and_end_the_old_one() -> None:
     old = obs_helpers.start(service="old")
     log = old.logger("test")
