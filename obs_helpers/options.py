@@ -82,6 +82,17 @@ class Options:
             return self.redact
         return Redactor() if self.redact else None
 
+    def clashes(self, other: "Options") -> bool:
+        """Tell whether telemetry of both cannot run at once: they want one store or one port."""
+        ports = {self.prometheus_port, other.prometheus_port}
+        return self._place() == other._place() or (len(ports) == 1 and not ports & {None, 0})
+
+    def _place(self) -> object:
+        """Return what stands for the store; stores in memory are all different."""
+        if isinstance(self.store, Store):
+            return self.store
+        return Path(self.store).absolute() if str(self.store) != ":memory:" else object()
+
     def changed(self) -> list[str]:
         """Return `name=value` of each option that is not as it is by default."""
         given = {f.name: getattr(self, f.name) for f in fields(self)}

@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import structlog
@@ -231,6 +232,54 @@ def test_a_wrong_option_leaves_what_is_running_alone() -> None:
     assert obs_helpers.current() is running
     running.logger("test").info("still here")
     assert events(running) == ["still here"]
+
+
+def test_telemetry_that_cannot_start_leaves_what_is_running_alone(tmp_path: Path) -> None:
+    pytest.importorskip("opentelemetry.exporter.prometheus")
+    file = tmp_path / "agent.log"
+    running = obs_helpers.start(store=tmp_path / "t.duckdb", prometheus_port=0, file=file)
+    taken = urlsplit(running.prometheus_url).port
+    for options in ({"store": tmp_path / "no" / "t.duckdb"}, {"prometheus_port": taken}):
+        with pytest.raises((StoreError, ValueError)) as no:
+            obs_helpers.start(file=file, **options)
+        assert not hasattr(no.value, "__notes__")
+        assert obs_helpers.current() is running
+    running.logger("test").info("still here")
+    with trace.get_tracer("test").start_as_current_span("work"):
+        pass
+    assert (events(running), names(running)) == (["still here"], ["work"])
+    assert "still here" in file.read_text()
+    assert Page(running.prometheus_url).value("agent_requests_active") == 0
+
+
+def test_the_store_and_the_port_that_are_in_use_can_be_kept(tmp_path: Path) -> None:
+    pytest.importorskip("opentelemetry.exporter.prometheus")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for store in (Store(), tmp_path / "t.duckdb", str(tmp_path / "t.duckdb")):
+        for service in ("one", "two"):
+            obs = obs_helpers.start(service=service, store=store, prometheus_port=port)
+            obs.logger("test").info(service)
+        assert events(obs)[-2:] == ["one", "two"]
+        assert Page(obs.prometheus_url).value("agent_requests_active") == 0
+
+
+def test_an_error_after_the_old_telemetry_had_to_stop_says_that_nothing_runs(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "t.duckdb"
+    obs_helpers.start(store=path)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(ValueError, match="prometheus_port") as no:
+            obs_helpers.start(store=path, prometheus_port=taken.getsockname()[1])
+    (note,) = no.value.__notes__
+    assert note == "no telemetry is running now; call obs_helpers.start() again"
+    with pytest.raises(RuntimeError):
+        obs_helpers.current()
+    assert obs_helpers.start(store=path).running
 
 
 def test_an_option_that_is_not_there_is_an_error_with_the_list_of_those_that_are() -> None:
