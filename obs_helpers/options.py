@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,8 @@ class Options:
 
     def __post_init__(self) -> None:
         """Check each option."""
-        for name, good, remedy in (*self._checks_of_what(), *self._checks_of_where()):
+        checks = chain(self._checks_of_what(), self._checks_of_file(), self._checks_of_where())
+        for name, good, remedy in checks:
             check(name, getattr(self, name), good, remedy)
 
     def _checks_of_what(self) -> Iterator[tuple[str, bool, str]]:
@@ -109,7 +111,7 @@ class Options:
         yield "seed", self.seed is None or isinstance(self.seed, int), "a whole number"
         named = isinstance(self.service, str) and self.service != ""
         yield "service", named, "a name, such as 'travel-desk'"
-        yield "level", self.level in LEVELS, f"one of {', '.join(LEVELS)}"
+        yield "level", self.level in list(LEVELS), f"one of {', '.join(LEVELS)}"
         yield "sampling", is_share(self.sampling), "a share from 0 to 1"
         for name in ("console", "capture_content", "file_compress"):
             yield name, isinstance(getattr(self, name), bool), "True or False"
@@ -123,15 +125,21 @@ class Options:
             good = span is None or (isinstance(span, timedelta) and span > timedelta(0))
             yield name, good, "a timedelta above zero, such as timedelta(days=7)"
 
-    def _checks_of_where(self) -> Iterator[tuple[str, bool, str]]:
-        port, otlp = self.prometheus_port, self.otlp
-        yield "store", isinstance(self.store, str | Path | Store), "a path or a Store"
-        file = Path(self.file).absolute() if self.file is not None else None
-        writable = file is None or (file.parent.is_dir() and not file.is_dir())
-        yield "file", writable, "a file in a folder that is there"
+    def _checks_of_file(self) -> Iterator[tuple[str, bool, str]]:
         for name in ("file_bytes", "file_backups", "max_rows"):
             value = getattr(self, name)
             yield name, isinstance(value, int) and value > 0, "a whole number above 0"
+        if self.file is not None:
+            yield "file", isinstance(self.file, str | Path), "a path, such as 'agent.log'"
+            path = Path(self.file).expanduser().absolute()
+            yield "file", not path.is_dir(), "the path of a file: this is a folder"
+            create = f"a file in a folder that is there, or create '{path.parent}' first"
+            yield "file", path.parent.is_dir(), create
+
+    def _checks_of_where(self) -> Iterator[tuple[str, bool, str]]:
+        port, otlp = self.prometheus_port, self.otlp
+        yield "store", isinstance(self.store, str | Path | Store), "a path or a Store"
+
         served = port is None or (isinstance(port, int) and 0 <= port <= 65535)
         yield "prometheus_port", served, "a port, 0 to 65535"
         address = otlp is None or str(otlp).startswith(("http://", "https://"))

@@ -187,6 +187,7 @@ def test_a_store_closed_too_early_does_not_keep_anything_running() -> None:
         ("service", "", "a name"),
         ("level", "loud", "one of debug, info, warning, error, critical"),
         ("level", 20, "one of debug"),
+        ("level", [1], "one of debug"),
         ("sampling", 1.5, "a share from 0 to 1"),
         ("sampling", -0.1, "a share from 0 to 1"),
         ("sampling", float("nan"), "a share from 0 to 1"),
@@ -209,8 +210,12 @@ def test_a_store_closed_too_early_does_not_keep_anything_running() -> None:
         ("capture_content", "no", "True or False"),
         ("redact", None, "True, False or a Redactor"),
         ("redact", "yes", "True, False or a Redactor"),
-        ("file", "/no/such/folder/agent.log", "a file in a folder that is there"),
-        ("file", "/", "a file in a folder that is there"),
+        ("file", "/no/such/agent.log", "a file in a folder that is there, or create '/no/such' f"),
+        ("file", "no_logs/agent.log", "/no_logs' first"),
+        ("file", "/", "the path of a file: this is a folder"),
+        ("file", 5, "a path, such as 'agent.log'"),
+        ("file", True, "a path, such as 'agent.log'"),
+        ("file", ["a"], "a path, such as 'agent.log'"),
     ],
 )
 def test_a_wrong_option_is_an_error_with_its_value_and_a_remedy(
@@ -359,6 +364,15 @@ def test_lines_go_to_the_console_and_the_file_when_asked(
     assert events(obs) == ["mind", "stop"]
     assert "write to [EMAIL]" in printed
     assert EMAIL not in printed
+
+
+def test_the_log_file_may_be_in_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    obs_helpers.start(file="~/agent.log").logger("test").info("at home")
+    assert "at home" in (tmp_path / "agent.log").read_text()
 
 
 def test_nothing_is_printed_and_no_file_is_made_unless_asked(
