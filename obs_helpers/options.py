@@ -1,11 +1,13 @@
 """The options of `start()`, each checked before anything is started."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from obs_helpers.clock import Clock
 from obs_helpers.given import check, is_number, is_share
@@ -13,6 +15,11 @@ from obs_helpers.signals.log_sampling import LogSampling
 from obs_helpers.signals.logs import LEVELS
 from obs_helpers.signals.redaction import Redactor
 from obs_helpers.store import Store
+
+_ADDRESS = (
+    "an address such as 'http://localhost:4318': a host, a port from 1 to 65535, no /v1/… path"
+)
+_NO_ENDPOINT = re.compile(r"\s|/v1/(traces|metrics|logs)/?$")
 
 
 @dataclass(frozen=True)
@@ -142,5 +149,16 @@ class Options:
 
         served = port is None or (isinstance(port, int) and 0 <= port <= 65535)
         yield "prometheus_port", served, "a port, 0 to 65535"
-        address = otlp is None or str(otlp).startswith(("http://", "https://"))
-        yield "otlp", address, "an address such as 'http://localhost:4318'"
+        address = otlp is None or _is_endpoint(otlp)
+        yield "otlp", address, _ADDRESS
+
+
+def _is_endpoint(value: object) -> bool:
+    """Tell whether it has a host, a port from 1 to 65535 if any, and no path of one signal."""
+    if not isinstance(value, str) or _NO_ENDPOINT.search(value):
+        return False
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

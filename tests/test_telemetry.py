@@ -28,6 +28,7 @@ from opentelemetry import trace
 import obs_helpers
 from obs_helpers import Redactor, Store, StoreError, SystemClock, Telemetry, VirtualClock
 from obs_helpers.agent.errors import ModelTimeout
+from obs_helpers.options import Options
 
 ROOT = Path(__file__).parents[1]
 WEATHER = "What is the weather in Oslo?"
@@ -204,6 +205,13 @@ def test_a_store_closed_too_early_does_not_keep_anything_running() -> None:
         ("prometheus_port", "9464", "a port, 0 to 65535"),
         ("otlp", "localhost:4318", "an address such as 'http://localhost:4318'"),
         ("otlp", 4318, "an address such as"),
+        ("otlp", "http://", "an address such as"),
+        ("otlp", "http://a b", "an address such as"),
+        ("otlp", "http://[::1", "an address such as"),
+        ("otlp", "http://localhost:99999", "a port from 1 to 65535"),
+        ("otlp", "http://localhost:0", "a port from 1 to 65535"),
+        ("otlp", "http://localhost:4318/v1/traces", "no /v1/… path"),
+        ("otlp", "http://localhost:4318/v1/logs/", "no /v1/… path"),
         ("retention", timedelta(0), "a timedelta above zero"),
         ("retention", 7, "a timedelta above zero"),
         ("console", "no", "True or False"),
@@ -226,6 +234,14 @@ def test_a_wrong_option_is_an_error_with_its_value_and_a_remedy(
     assert remedy in str(no.value)
     with pytest.raises(RuntimeError):
         obs_helpers.current()
+
+
+@pytest.mark.parametrize(
+    "otlp",
+    ["http://[::1]:4318/", "https://user:pass@desk.example.org/api/v1/otlp", "HTTP://host:65535"],
+)
+def test_an_endpoint_that_can_be_is_let_through(otlp: str) -> None:
+    assert Options(otlp=otlp).otlp == otlp
 
 
 def test_a_wrong_option_leaves_what_is_running_alone() -> None:
