@@ -142,6 +142,10 @@ class Options:
             yield "file", not path.is_dir(), "the path of a file: this is a folder"
             create = f"a file in a folder that is there, or create '{path.parent}' first"
             yield "file", path.parent.is_dir(), create
+        for field in fields(self):
+            alone = self.file is None and field.name.startswith("file_")
+            usual = not alone or getattr(self, field.name) == field.default
+            yield field.name, usual, f"file=… as well: {field.name} needs it"
 
     def _checks_of_where(self) -> Iterator[tuple[str, bool, str]]:
         port, otlp = self.prometheus_port, self.otlp
