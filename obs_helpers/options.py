@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from obs_helpers.clock import Clock
-from obs_helpers.given import check, is_number, is_share
+from obs_helpers.given import check, is_count, is_number, is_share
 from obs_helpers.signals.log_sampling import LogSampling
 from obs_helpers.signals.logs import LEVELS
 from obs_helpers.signals.redaction import Redactor
@@ -134,8 +134,7 @@ class Options:
 
     def _checks_of_file(self) -> Iterator[tuple[str, bool, str]]:
         for name in ("file_bytes", "file_backups", "max_rows"):
-            value = getattr(self, name)
-            yield name, isinstance(value, int) and value > 0, "a whole number above 0"
+            yield name, is_count(getattr(self, name)), "a whole number above 0"
         if self.file is not None:
             yield "file", isinstance(self.file, str | Path), "a path, such as 'agent.log'"
             path = Path(self.file).expanduser().absolute()
@@ -149,9 +148,13 @@ class Options:
 
     def _checks_of_where(self) -> Iterator[tuple[str, bool, str]]:
         port, otlp = self.prometheus_port, self.otlp
-        yield "store", isinstance(self.store, str | Path | Store), "a path or a Store"
+        store, rows = self.store, self.max_rows
+        named = isinstance(store, str | Path | Store) and store != ""
+        yield "store", named, "a path or a Store"
+        ours = not isinstance(store, Store) or rows in (store.max_rows, Options.max_rows)
+        yield "max_rows", ours, f"it to the store instead: Store(…, max_rows={rows})"
 
-        served = port is None or (isinstance(port, int) and 0 <= port <= 65535)
+        served = port is None or (is_count(port, 0) and port <= 65535)
         yield "prometheus_port", served, "a port, 0 to 65535"
         address = otlp is None or _is_endpoint(otlp)
         yield "otlp", address, _ADDRESS

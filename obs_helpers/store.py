@@ -27,6 +27,7 @@ from obs_helpers.database import (
     uninterrupted,
 )
 from obs_helpers.forks import Owner, watch_forks
+from obs_helpers.given import check, is_count
 from obs_helpers.schema import INSERT, TABLES, typed
 from obs_helpers.sources import Provisional, Source
 
@@ -44,9 +45,12 @@ class Store(Owner):
         """Open or create the store at `path`; each table holds `max_rows` at the most.
 
         Raises:
+            ValueError: `path` or `max_rows` cannot be.
             StoreError: the file is no store, is damaged, or another process has it open.
                 It is left as it is.
         """
+        check("path", path, isinstance(path, str | Path) and path != "", "the path of a file")
+        check("max_rows", max_rows, is_count(max_rows), "a whole number above 0")
         self.path, self.max_rows = str(path), max_rows
         self.taken = dict.fromkeys(TABLES, 0)
         self.evicted = dict.fromkeys(TABLES, 0)
@@ -146,10 +150,7 @@ class Store(Owner):
         return pd.DataFrame(rows, columns=["table", "rows", "evicted", "dropped"])
 
     def forget_before(self, limit: datetime) -> None:
-        """Delete what is older than `limit`, UTC unless it says otherwise (retention).
-
-        It counts as evicted.
-        """
+        """Delete what is older than `limit`, in UTC unless it says otherwise, as evicted."""
         moment = limit.astimezone(UTC).replace(tzinfo=None) if limit.tzinfo else limit
         with self._alone():
             self.flush()
@@ -275,10 +276,8 @@ class Store(Owner):
     def _evict(self, table: str) -> None:
         # A tenth more than needed, so that not every batch has to delete.
         spare = self._rows[table] - self.max_rows + self.max_rows // 10
-        column = _ORDER[table]
-        self._delete(
-            table, f"rowid IN (SELECT rowid FROM {table} ORDER BY {column} LIMIT ?)", [spare]
-        )
+        oldest = f"rowid IN (SELECT rowid FROM {table} ORDER BY {_ORDER[table]} LIMIT ?)"
+        self._delete(table, oldest, [spare])
 
     def _delete(self, table: str, condition: str, params: list[Any]) -> None:
         self._do(f"DELETE FROM {table} WHERE {condition}", params)

@@ -345,6 +345,7 @@ def test_a_fork_while_another_thread_holds_the_lock_stops_nobody(tmp_path: Path)
         ({"per_second": 0}, "per_second=0 does not work; give a whole number above 0"),
         ({"max_lines": None}, "max_lines=None does not work"),
         ({"max_requests": True}, "max_requests=True does not work"),
+        ({"keep_failed": "no"}, "keep_failed='no' does not work; give True or False"),
     ],
 )
 def test_a_rule_that_cannot_be_is_an_error(rules: dict[str, Any], said: str) -> None:

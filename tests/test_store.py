@@ -738,6 +738,20 @@ def test_a_folder_that_cannot_be_written_to_is_a_clear_error(tmp_path: Path) -> 
     assert ended.stdout.endswith("[]\n")
 
 
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        ({"path": 5}, "path=5 does not work; give the path of a file"),
+        ({"path": ""}, "path='' does not work; give the path of a file"),
+        ({"max_rows": -1}, "max_rows=-1 does not work; give a whole number above 0"),
+        ({"max_rows": True}, "max_rows=True does not work; give a whole number above 0"),
+    ],
+)
+def test_a_store_that_cannot_be_is_refused(options: dict[str, Any], remedy: str) -> None:
+    with pytest.raises(ValueError, match=remedy):
+        Store(**options)
+
+
 def test_closing_twice_is_harmless_and_a_closed_store_says_so(tmp_path: Path) -> None:
     store = Store(tmp_path / "telemetry.duckdb")
     store.close()

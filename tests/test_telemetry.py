@@ -203,6 +203,12 @@ def test_a_store_closed_too_early_does_not_keep_anything_running() -> None:
         ("file_backups", -1, "a whole number above 0"),
         ("max_rows", 1.5, "a whole number above 0"),
         ("max_rows", "many", "a whole number above 0"),
+        ("file_bytes", True, "a whole number above 0"),
+        ("max_rows", True, "a whole number above 0"),
+        ("prometheus_port", True, "a port, 0 to 65535"),
+        ("store", "", "a path or a Store"),
+        ("store", 5, "a path or a Store"),
+        ("collect_s", float("inf"), "seconds above 0"),
         ("collect_s", 0, "seconds above 0"),
         ("collect_s", "often", "seconds above 0"),
         ("prometheus_port", -1, "a port, 0 to 65535"),
@@ -239,6 +245,12 @@ def test_a_wrong_option_is_an_error_with_its_value_and_a_remedy(
     assert remedy in str(no.value)
     with pytest.raises(RuntimeError):
         obs_helpers.current()
+
+
+def test_a_store_that_is_given_has_its_own_limit() -> None:
+    with pytest.raises(ValueError, match=r"max_rows=10 does not work; give it to the store"):
+        obs_helpers.start(store=Store(), max_rows=10)
+    assert obs_helpers.start(store=Store(max_rows=10), max_rows=10).running
 
 
 @pytest.mark.parametrize(
