@@ -341,7 +341,13 @@ def test_a_fork_while_another_thread_holds_the_lock_stops_nobody(tmp_path: Path)
     [
         ({"levels": {"debug": 1.5}}, "levels: debug=1.5 does not work; give a share from 0 to 1"),
         ({"events": {"x": "all"}}, "events: x='all' does not work; give a share from 0 to 1"),
-        ({"levels": {"error": 0.5}}, "give debug, info or warning: errors are kept"),
+        ({"levels": {"error": 0.5}}, "levels={'error'} does not work; give debug, info or warning"),
+        ({"levels": {"DEBUG": 0.1}}, "levels={'DEBUG'} does not work; .* in lower case"),
+        ({"levels": {"debug": True}}, "levels: debug=True does not work; give a share"),
+        ({"levels": 0.1}, "levels=0.1 does not work; give a dict such as {'debug': 0.1}"),
+        ({"levels": ["debug"]}, r"levels=\['debug'\] does not work; give a dict"),
+        ({"levels": None}, "levels=None does not work; give a dict"),
+        ({"events": "x"}, "events='x' does not work; give a dict"),
         ({"per_second": 0}, "per_second=0 does not work; give a whole number above 0"),
         ({"max_lines": None}, "max_lines=None does not work"),
         ({"max_requests": True}, "max_requests=True does not work"),
@@ -349,7 +355,8 @@ def test_a_fork_while_another_thread_holds_the_lock_stops_nobody(tmp_path: Path)
     ],
 )
 def test_a_rule_that_cannot_be_is_an_error(rules: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+    given = [isinstance(rules.get(name, {}), dict) for name in ("levels", "events")]
+    with pytest.raises(ValueError if all(given) else TypeError, match=said):
         LogSampling(**rules)
 
 

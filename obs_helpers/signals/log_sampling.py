@@ -34,6 +34,7 @@ class LogSampling:
 
     Raises:
         ValueError: a value cannot be; the message says which can.
+        TypeError: `levels` or `events` is no mapping.
     """
 
     levels: Mapping[str, float] = field(default_factory=dict)
@@ -55,11 +56,15 @@ class LogSampling:
     def __post_init__(self) -> None:
         """Check each value."""
         for name in ("levels", "events"):
-            for key, share in getattr(self, name).items():
+            shares = getattr(self, name)
+            if not isinstance(shares, Mapping):
+                msg = f"{name}={shares!r} does not work; give a dict such as {{'debug': 0.1}}"
+                raise TypeError(msg)
+            for key, share in shares.items():
                 check(f"{name}: {key}", share, is_share(share), "a share from 0 to 1")
-        if wrong := set(self.levels) - {"debug", "info", "warning"}:
-            msg = f"levels={wrong!r} does not work; give debug, info or warning: errors are kept"
-            raise ValueError(msg)
+        wrong = set(self.levels) - {"debug", "info", "warning"}
+        remedy = "debug, info or warning, in lower case: errors are always kept"
+        check("levels", wrong, not wrong, remedy)
         for name in ("per_second", "max_requests", "max_lines"):
             value = getattr(self, name)
             good = is_count(value) or (name == "per_second" and value is None)
