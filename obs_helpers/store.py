@@ -17,7 +17,7 @@ import duckdb
 from obs_helpers import archive
 from obs_helpers.database import (
     NO_ANSWER,
-    Left,
+    Gone,
     Params,
     StoreError,
     asked,
@@ -150,7 +150,8 @@ class Store(Owner):
         return pd.DataFrame(rows, columns=["table", "rows", "evicted", "dropped"])
 
     def forget_before(self, limit: datetime) -> None:
-        """Delete what is older than `limit`, in UTC unless it says otherwise, as evicted."""
+        """Delete what is older than `limit`, UTC unless it says otherwise; it counts as evicted."""
+        check("limit", limit, isinstance(limit, datetime), "a datetime")
         moment = limit.astimezone(UTC).replace(tzinfo=None) if limit.tzinfo else limit
         with self._alone():
             self.flush()
@@ -198,6 +199,7 @@ class Store(Owner):
         with self._alone():
             self.detach_all()
             self._con.close()
+            self._con = Gone(self.path, closed=True)  # type: ignore[assignment]
 
     def pause(self) -> None:
         """Finish what is being written: a fork in the middle would lock the child's DuckDB."""
@@ -210,7 +212,7 @@ class Store(Owner):
     def leave(self) -> None:
         """Leave the database to the parent: a forked child that closed it would write to it."""
         never_close(self._con)
-        self._con, self._lock = Left(self.path), threading.RLock()  # type: ignore[assignment]
+        self._con, self._lock = Gone(self.path), threading.RLock()  # type: ignore[assignment]
         self._sources, self._running, self._unwritten = [], [], {}
 
     @contextlib.contextmanager
