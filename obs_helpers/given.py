@@ -4,11 +4,7 @@ import math
 
 
 def check(name: str, value: object, good: bool, remedy: str) -> None:
-    """Refuse `value` unless it is `good`.
-
-    Raises:
-        ValueError: it is not; the message says what to give.
-    """
+    """Raise a ValueError that names `value` and the `remedy`, unless it is `good`."""
     if not good:
         msg = f"{name}={value!r} does not work; give {remedy}"
         raise ValueError(msg)

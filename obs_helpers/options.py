@@ -122,8 +122,12 @@ class Options:
         yield "sampling", is_share(self.sampling), "a share from 0 to 1"
         for name in ("console", "capture_content", "file_compress"):
             yield name, isinstance(getattr(self, name), bool), "True or False"
-        sampled = self.log_sampling is None or isinstance(self.log_sampling, LogSampling)
+        rules = self.log_sampling
+        sampled = rules is None or isinstance(rules, LogSampling)
         yield "log_sampling", sampled, "a LogSampling, such as LogSampling(levels={'debug': 0.1})"
+        lost = [n for n in LEVELS if rules and n in rules.levels and LEVELS[n] < LEVELS[self.level]]
+        all_of = f"level={''.join(lost[:1])!r} as well: level={self.level!r} drops all {lost} lines"
+        yield "log_sampling", not lost, all_of
         yield "redact", isinstance(self.redact, bool | Redactor), "True, False or a Redactor"
         often = collect is None or (is_number(collect) and collect > 0)
         yield "collect_s", often, "seconds above 0"
@@ -141,10 +145,10 @@ class Options:
             yield "file", not path.is_dir(), "the path of a file: this is a folder"
             create = f"a file in a folder that is there, or create '{path.parent}' first"
             yield "file", path.parent.is_dir(), create
-        for field in fields(self):
-            alone = self.file is None and field.name.startswith("file_")
-            usual = not alone or getattr(self, field.name) == field.default
-            yield field.name, usual, f"file=… as well: {field.name} needs it"
+        for field in fields(self) if self.file is None else ():
+            usual = getattr(self, field.name) == field.default
+            needless = usual or not field.name.startswith("file_")
+            yield field.name, needless, f"file=… as well: {field.name} needs it"
 
     def _checks_of_where(self) -> Iterator[tuple[str, bool, str]]:
         port, otlp = self.prometheus_port, self.otlp
@@ -153,11 +157,9 @@ class Options:
         yield "store", named, "a path or a Store"
         ours = not isinstance(store, Store) or rows in (store.max_rows, Options.max_rows)
         yield "max_rows", ours, f"it to the store instead: Store(…, max_rows={rows})"
-
         served = port is None or (is_count(port, 0) and port <= 65535)
         yield "prometheus_port", served, "a port, 0 to 65535"
-        address = otlp is None or _is_endpoint(otlp)
-        yield "otlp", address, _ADDRESS
+        yield "otlp", otlp is None or _is_endpoint(otlp), _ADDRESS
 
 
 def _is_endpoint(value: object) -> bool:

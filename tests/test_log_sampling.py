@@ -360,6 +360,14 @@ def test_a_rule_that_cannot_be_is_an_error(rules: dict[str, Any], said: str) -> 
         LogSampling(**rules)
 
 
+def test_a_share_of_lines_that_the_level_drops_is_refused() -> None:
+    rules = LogSampling(levels={"debug": 0.1, "warning": 0.5})
+    said = r"does not work; give level='debug' as well: level='info' drops all \['debug'\] lines"
+    with pytest.raises(ValueError, match=said):
+        obs_helpers.start(log_sampling=rules)
+    assert obs_helpers.start(log_sampling=rules, level="debug").running
+
+
 def test_the_option_wants_rules() -> None:
     with pytest.raises(ValueError, match=r"log_sampling=0.1 does not work; give a LogSampling"):
         obs_helpers.start(log_sampling=0.1)
