@@ -5,13 +5,14 @@ import ctypes
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from types import FrameType
 from typing import Any
 
 import duckdb
 
+from obs_helpers.given import check
 from obs_helpers.schema import SETUP
 
 Params = Sequence[Any] | Mapping[str, Any]
@@ -26,21 +27,19 @@ class StoreError(Exception):
     """The store cannot do what was asked; the message says what to do instead."""
 
 
-class Left:
-    """Stands for the database in a forked child."""
+class Gone:
+    """Stands for the database of a closed store, and in a forked child."""
 
-    def __init__(self, path: str) -> None:
-        self._path, self._pid = path, os.getppid()
+    def __init__(self, path: str, closed: bool = False) -> None:
+        why = f"stayed with process {os.getppid()}, which forked this one; call start() here, with"
+        why = f"is closed; open it with Store({path!r})" if closed else f"{why} a store of its own"
+        self._why = f"the store {path!r} {why}"
 
     def __getattr__(self, name: str) -> Any:
-        msg = (
-            f"the store {self._path!r} stayed with process {self._pid}, which forked this one; "
-            "call start() here, with a store of its own"
-        )
-        raise StoreError(msg)
+        raise StoreError(self._why)
 
     def close(self) -> None:
-        """Do nothing: it is the parent's."""
+        """Do nothing: it is closed, or the parent's."""
 
 
 def connect(path: str) -> duckdb.DuckDBPyConnection:
@@ -105,7 +104,11 @@ def asked(
 
     Raises:
         StoreError: it is not one SELECT.
+        ValueError: it is no text, or `params` are no values.
     """
+    check("query", query, isinstance(query, str), "one SELECT as a text")
+    values = isinstance(params, Iterable) and not isinstance(params, str | bytes)
+    check("params", params, values, "a list with a value for each ?, or a dict for $name")
     kinds = [statement.type for statement in cursor.extract_statements(query)]
     if len(kinds) != 1 or kinds[0] not in _QUESTIONS:
         msg = f"the store answers one SELECT at a time and changes nothing: {query!r}"

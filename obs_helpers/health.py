@@ -55,6 +55,8 @@ class Health:
     """Values that could not be cleaned, and were replaced by a marker."""
     log_errors: int = 0
     """Log calls or places for log lines that raised."""
+    redaction_error: str | None = None
+    """Which recogniser failed last, and how."""
 
     @property
     def ok(self) -> bool:
@@ -92,7 +94,8 @@ class Health:
             + (f"  {'FAILING' if way.failing else 'was'}: {way.last_error}" * bool(way.last_error))
             for way in self.ways
         ]
-        others = f"{self.redaction_failures} redactions failed, {self.log_errors} log errors"
+        why = f" (the last: {self.redaction_error})" * bool(self.redaction_error)
+        others = f"{self.redaction_failures} redactions failed{why}, {self.log_errors} log errors"
         return "\n".join([f"telemetry {'ok' if self.ok else 'NOT OK'}: {others}", *lines])
 
 

@@ -1,15 +1,25 @@
 """The options of `start()`, each checked before anything is started."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from obs_helpers.clock import Clock
+from obs_helpers.given import check, is_count, is_number, is_share
 from obs_helpers.signals.log_sampling import LogSampling
 from obs_helpers.signals.logs import LEVELS
 from obs_helpers.signals.redaction import Redactor
 from obs_helpers.store import Store
+
+_ADDRESS = (
+    "an address such as 'http://localhost:4318': a host, a port from 1 to 65535, no /v1/… path"
+)
+_NO_ENDPOINT = re.compile(r"\s|/v1/(traces|metrics|logs)/?$")
 
 
 @dataclass(frozen=True)
@@ -64,11 +74,32 @@ class Options:
     retention: timedelta | None = None
     """Rows older than this go too."""
 
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> "Options":
+        """Return the options `given`; a TypeError names one that there is not."""
+        known = [f.name for f in fields(cls)]
+        for name in given:
+            if name not in known:
+                msg = f"start() has no option {name!r}; it has {', '.join(known)}"
+                raise TypeError(msg)
+        return cls(**given)
+
     def redactor(self) -> Redactor | None:
         """Return what `redact` asks for."""
         if isinstance(self.redact, Redactor):
             return self.redact
         return Redactor() if self.redact else None
+
+    def clashes(self, other: "Options") -> bool:
+        """Tell whether telemetry of both cannot run at once: they want one store or one port."""
+        ports = {self.prometheus_port, other.prometheus_port}
+        return self._place() == other._place() or (len(ports) == 1 and not ports & {None, 0})
+
+    def _place(self) -> object:
+        """Return what stands for the store; stores in memory are all different."""
+        if isinstance(self.store, Store):
+            return self.store
+        return Path(self.store).absolute() if str(self.store) != ":memory:" else object()
 
     def changed(self) -> list[str]:
         """Return `name=value` of each option that is not as it is by default."""
@@ -77,45 +108,66 @@ class Options:
 
     def __post_init__(self) -> None:
         """Check each option."""
-        for name, good, remedy in (*self._checks_of_what(), *self._checks_of_where()):
-            if not good:
-                msg = f"{name}={getattr(self, name)!r} does not work; give {remedy}"
-                raise ValueError(msg)
+        checks = chain(self._checks_of_what(), self._checks_of_file(), self._checks_of_where())
+        for name, good, remedy in checks:
+            check(name, getattr(self, name), good, remedy)
 
     def _checks_of_what(self) -> Iterator[tuple[str, bool, str]]:
-        clock, share, collect = self.clock, self.sampling, self.collect_s
+        clock, collect = self.clock, self.collect_s
         yield "clock", clock is None or hasattr(clock, "every"), "a SystemClock or a VirtualClock"
         yield "seed", self.seed is None or isinstance(self.seed, int), "a whole number"
         named = isinstance(self.service, str) and self.service != ""
         yield "service", named, "a name, such as 'travel-desk'"
-        yield "level", self.level in LEVELS, f"one of {', '.join(LEVELS)}"
-        yield "sampling", _is_number(share) and 0 <= share <= 1, "a share from 0 to 1"
+        yield "level", self.level in list(LEVELS), f"one of {', '.join(LEVELS)}"
+        yield "sampling", is_share(self.sampling), "a share from 0 to 1"
         for name in ("console", "capture_content", "file_compress"):
             yield name, isinstance(getattr(self, name), bool), "True or False"
-        sampled = self.log_sampling is None or isinstance(self.log_sampling, LogSampling)
+        rules = self.log_sampling
+        sampled = rules is None or isinstance(rules, LogSampling)
         yield "log_sampling", sampled, "a LogSampling, such as LogSampling(levels={'debug': 0.1})"
+        lost = [n for n in LEVELS if rules and n in rules.levels and LEVELS[n] < LEVELS[self.level]]
+        all_of = f"level={''.join(lost[:1])!r} as well: level={self.level!r} drops all {lost} lines"
+        yield "log_sampling", not lost, all_of
         yield "redact", isinstance(self.redact, bool | Redactor), "True, False or a Redactor"
-        often = collect is None or (_is_number(collect) and collect > 0)
+        often = collect is None or (is_number(collect) and collect > 0)
         yield "collect_s", often, "seconds above 0"
         for name in ("retention", "file_every", "file_max_age"):
             span = getattr(self, name)
             good = span is None or (isinstance(span, timedelta) and span > timedelta(0))
             yield name, good, "a timedelta above zero, such as timedelta(days=7)"
 
+    def _checks_of_file(self) -> Iterator[tuple[str, bool, str]]:
+        for name in ("file_bytes", "file_backups", "max_rows"):
+            yield name, is_count(getattr(self, name)), "a whole number above 0"
+        if self.file is not None:
+            yield "file", isinstance(self.file, str | Path), "a path, such as 'agent.log'"
+            path = Path(self.file).expanduser().absolute()
+            yield "file", not path.is_dir(), "the path of a file: this is a folder"
+            create = f"a file in a folder that is there, or create '{path.parent}' first"
+            yield "file", path.parent.is_dir(), create
+        for field in fields(self) if self.file is None else ():
+            usual = getattr(self, field.name) == field.default
+            needless = usual or not field.name.startswith("file_")
+            yield field.name, needless, f"file=… as well: {field.name} needs it"
+
     def _checks_of_where(self) -> Iterator[tuple[str, bool, str]]:
         port, otlp = self.prometheus_port, self.otlp
-        yield "store", isinstance(self.store, str | Path | Store), "a path or a Store"
-        file = Path(self.file).absolute() if self.file is not None else None
-        writable = file is None or (file.parent.is_dir() and not file.is_dir())
-        yield "file", writable, "a file in a folder that is there"
-        for name in ("file_bytes", "file_backups", "max_rows"):
-            value = getattr(self, name)
-            yield name, isinstance(value, int) and value > 0, "a whole number above 0"
-        served = port is None or (isinstance(port, int) and 0 <= port <= 65535)
+        store, rows = self.store, self.max_rows
+        named = isinstance(store, str | Path | Store) and store != ""
+        yield "store", named, "a path or a Store"
+        ours = not isinstance(store, Store) or rows in (store.max_rows, Options.max_rows)
+        yield "max_rows", ours, f"it to the store instead: Store(…, max_rows={rows})"
+        served = port is None or (is_count(port, 0) and port <= 65535)
         yield "prometheus_port", served, "a port, 0 to 65535"
-        address = otlp is None or str(otlp).startswith(("http://", "https://"))
-        yield "otlp", address, "an address such as 'http://localhost:4318'"
+        yield "otlp", otlp is None or _is_endpoint(otlp), _ADDRESS
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_endpoint(value: object) -> bool:
+    """Tell whether it has a host, a port from 1 to 65535 if any, and no path of one signal."""
+    if not isinstance(value, str) or _NO_ENDPOINT.search(value):
+        return False
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

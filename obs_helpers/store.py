@@ -17,7 +17,7 @@ import duckdb
 from obs_helpers import archive
 from obs_helpers.database import (
     NO_ANSWER,
-    Left,
+    Gone,
     Params,
     StoreError,
     asked,
@@ -27,6 +27,7 @@ from obs_helpers.database import (
     uninterrupted,
 )
 from obs_helpers.forks import Owner, watch_forks
+from obs_helpers.given import check, is_count
 from obs_helpers.schema import INSERT, TABLES, typed
 from obs_helpers.sources import Provisional, Source
 
@@ -44,9 +45,12 @@ class Store(Owner):
         """Open or create the store at `path`; each table holds `max_rows` at the most.
 
         Raises:
+            ValueError: `path` or `max_rows` cannot be.
             StoreError: the file is no store, is damaged, or another process has it open.
                 It is left as it is.
         """
+        check("path", path, isinstance(path, str | Path) and path != "", "the path of a file")
+        check("max_rows", max_rows, is_count(max_rows), "a whole number above 0")
         self.path, self.max_rows = str(path), max_rows
         self.taken = dict.fromkeys(TABLES, 0)
         self.evicted = dict.fromkeys(TABLES, 0)
@@ -146,10 +150,8 @@ class Store(Owner):
         return pd.DataFrame(rows, columns=["table", "rows", "evicted", "dropped"])
 
     def forget_before(self, limit: datetime) -> None:
-        """Delete what is older than `limit`, UTC unless it says otherwise (retention).
-
-        It counts as evicted.
-        """
+        """Delete what is older than `limit`, UTC unless it says otherwise; it counts as evicted."""
+        check("limit", limit, isinstance(limit, datetime), "a datetime")
         moment = limit.astimezone(UTC).replace(tzinfo=None) if limit.tzinfo else limit
         with self._alone():
             self.flush()
@@ -197,6 +199,7 @@ class Store(Owner):
         with self._alone():
             self.detach_all()
             self._con.close()
+            self._con = Gone(self.path, closed=True)  # type: ignore[assignment]
 
     def pause(self) -> None:
         """Finish what is being written: a fork in the middle would lock the child's DuckDB."""
@@ -209,7 +212,7 @@ class Store(Owner):
     def leave(self) -> None:
         """Leave the database to the parent: a forked child that closed it would write to it."""
         never_close(self._con)
-        self._con, self._lock = Left(self.path), threading.RLock()  # type: ignore[assignment]
+        self._con, self._lock = Gone(self.path), threading.RLock()  # type: ignore[assignment]
         self._sources, self._running, self._unwritten = [], [], {}
 
     @contextlib.contextmanager
@@ -275,10 +278,8 @@ class Store(Owner):
     def _evict(self, table: str) -> None:
         # A tenth more than needed, so that not every batch has to delete.
         spare = self._rows[table] - self.max_rows + self.max_rows // 10
-        column = _ORDER[table]
-        self._delete(
-            table, f"rowid IN (SELECT rowid FROM {table} ORDER BY {column} LIMIT ?)", [spare]
-        )
+        oldest = f"rowid IN (SELECT rowid FROM {table} ORDER BY {_ORDER[table]} LIMIT ?)"
+        self._delete(table, oldest, [spare])
 
     def _delete(self, table: str, condition: str, params: list[Any]) -> None:
         self._do(f"DELETE FROM {table} WHERE {condition}", params)

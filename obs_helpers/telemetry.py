@@ -12,7 +12,6 @@ import inspect
 import math
 import os
 from collections.abc import Callable
-from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -130,9 +129,10 @@ class Telemetry(Owner):
 
     def health(self) -> Health:
         """Return what waits, was delivered and was dropped, per signal and place."""
-        failed = self.redact.found["FAILED"] if self.redact else 0
+        redact = self.redact
+        failed, why = (redact.found["FAILED"], redact.last_error) if redact else (0, None)
         ways = [way for place in self._places for way in place.ways()]
-        return Health(tuple(ways), failed, logs.OUTPUT.errors)
+        return Health(tuple(ways), failed, logs.OUTPUT.errors, why)
 
     def _close(self) -> None:
         for close in reversed(self._closers):
@@ -150,9 +150,8 @@ class Telemetry(Owner):
         return " ".join(["<Telemetry", state, *self.options.changed()]) + ">"
 
     def _make_traces(self) -> None:
-        options = self.options
         self.tracer_provider = traces.make_provider(
-            options.service, Chance(options.seed), options.sampling
+            self.options.service, Chance(self.options.seed), self.options.sampling
         )
         self._closers.append(self.tracer_provider.shutdown)
         self._spans = spans.SpanBuffer(self.redact)
@@ -206,9 +205,8 @@ class Telemetry(Owner):
             self.tracer_provider.add_span_processor(ends)
 
     def _schedule(self) -> None:
-        virtual = not isinstance(self.clock, SystemClock)
-        collect_s = self.options.collect_s or (VIRTUAL_COLLECT_S if virtual else COLLECT_S)
-        self._closers.append(self.clock.every(collect_s, self._tick))
+        usual_s = COLLECT_S if isinstance(self.clock, SystemClock) else VIRTUAL_COLLECT_S
+        self._closers.append(self.clock.every(self.options.collect_s or usual_s, self._tick))
         self._closers.append(SystemClock().every(FLUSH_S, self._flush_quietly))
 
     def _tick(self) -> None:
@@ -264,8 +262,8 @@ def start(**options: Any) -> Telemetry:
     """Start logs, metrics and traces; returns the handle. See `Options` for all options.
 
     Called again with the same options it returns the same handle, so that a notebook
-    cell can be run again. With other options, or another clock, it shuts the old
-    telemetry down and starts anew.
+    cell can be run again. With other options, or another clock, it starts anew and shuts
+    the old telemetry down. If it raises, the old one runs on, or a note says that none does.
 
     Raises:
         TypeError: there is no option of that name.
@@ -274,19 +272,21 @@ def start(**options: Any) -> Telemetry:
         StoreError: the store's file cannot be opened.
     """
     global _current
-    known = [f.name for f in fields(Options)]
-    for name in options:
-        if name not in known:
-            msg = f"start() has no option {name!r}; it has {', '.join(known)}"
-            raise TypeError(msg)
-    wanted = Options(**options)
-    if _current is not None:
-        if _current.running and _current.options == wanted:
-            return _current
-        _current.shutdown()
-    else:
+    wanted = Options.of(options)
+    if _current is None:
         atexit.register(shutdown)
-    _current = Telemetry(wanted)
+    elif _current.running and _current.options == wanted:
+        return _current
+    elif wanted.clashes(_current.options):
+        shutdown()
+    try:
+        new = Telemetry(wanted)
+    except Exception as error:
+        if _current is not None and not _current.running:
+            error.add_note("no telemetry is running now; call obs_helpers.start() again")
+        raise
+    shutdown()
+    _current = new
     _current._set_globals()
     return _current
 

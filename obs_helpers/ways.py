@@ -86,7 +86,7 @@ def open_log_file(path: str | Path, options: Options, clock: Clock) -> "LogFile"
     from obs_helpers.signals.log_file import LogFile  # loads slowly, and few need it
 
     return LogFile(
-        Path(path),
+        Path(path).expanduser(),
         clock,
         max_bytes=options.file_bytes,
         backups=options.file_backups,

@@ -314,8 +314,11 @@ def test_health_shows_redaction_that_failed_and_lines_that_were_not_written() ->
 
     obs = obs_helpers.start(redact=Redactor(extra=[broken]))
     obs.logger("test").info("hello")
-    assert obs.health().redaction_failures > 0
-    assert not obs.health().ok
+    health = obs.health()
+    assert health.redaction_failures > 0
+    assert "redactions failed (the last: RuntimeError by test_health" in repr(health)
+    assert "it must return (start, end, marker)" in str(health.redaction_error)
+    assert not health.ok
     assert not Health((), log_errors=1).ok
 
 

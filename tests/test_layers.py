@@ -11,7 +11,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "obs_helpers"
 
 LAYERS = [
-    {"clock", "conventions", "limits", "safe_text", "schema", "forks", "sources"},
+    {"clock", "conventions", "limits", "safe_text", "schema", "forks", "sources",
+     "given"},
     {"safe_json", "archive"},
     {"database", "health", "exporters", "trouble"},
     {"outbox", "otlp_http"},

@@ -341,15 +341,31 @@ def test_a_fork_while_another_thread_holds_the_lock_stops_nobody(tmp_path: Path)
     [
         ({"levels": {"debug": 1.5}}, "levels: debug=1.5 does not work; give a share from 0 to 1"),
         ({"events": {"x": "all"}}, "events: x='all' does not work; give a share from 0 to 1"),
-        ({"levels": {"error": 0.5}}, "give debug, info or warning: errors are kept"),
+        ({"levels": {"error": 0.5}}, "levels={'error'} does not work; give debug, info or warning"),
+        ({"levels": {"DEBUG": 0.1}}, "levels={'DEBUG'} does not work; .* in lower case"),
+        ({"levels": {"debug": True}}, "levels: debug=True does not work; give a share"),
+        ({"levels": 0.1}, "levels=0.1 does not work; give a dict such as {'debug': 0.1}"),
+        ({"levels": ["debug"]}, r"levels=\['debug'\] does not work; give a dict"),
+        ({"levels": None}, "levels=None does not work; give a dict"),
+        ({"events": "x"}, "events='x' does not work; give a dict"),
         ({"per_second": 0}, "per_second=0 does not work; give a whole number above 0"),
         ({"max_lines": None}, "max_lines=None does not work"),
         ({"max_requests": True}, "max_requests=True does not work"),
+        ({"keep_failed": "no"}, "keep_failed='no' does not work; give True or False"),
     ],
 )
 def test_a_rule_that_cannot_be_is_an_error(rules: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+    given = [isinstance(rules.get(name, {}), dict) for name in ("levels", "events")]
+    with pytest.raises(ValueError if all(given) else TypeError, match=said):
         LogSampling(**rules)
+
+
+def test_a_share_of_lines_that_the_level_drops_is_refused() -> None:
+    rules = LogSampling(levels={"debug": 0.1, "warning": 0.5})
+    said = r"does not work; give level='debug' as well: level='info' drops all \['debug'\] lines"
+    with pytest.raises(ValueError, match=said):
+        obs_helpers.start(log_sampling=rules)
+    assert obs_helpers.start(log_sampling=rules, level="debug").running
 
 
 def test_the_option_wants_rules() -> None:

@@ -148,6 +148,18 @@ def test_lines_below_the_level_are_dropped(level: str) -> None:
     ]
 
 
+def test_the_other_names_of_the_log_calls_work_too(out: Output) -> None:
+    log, levels = get_logger("test"), []
+    log.warning("x")
+    log.fatal("x")
+    levels += [json.loads(line)["level"] for line in out.lines]
+    for level in (20, 40, "error", 17, None):
+        log.log(level, "count %s", 1, level="mine")
+        assert (out.last()["event"], out.last()["fields"]) == ("count 1", {"level_": "mine"})
+        levels.append(out.last()["level"])
+    assert levels == ["warning", "critical", "info", "error", "error", "info", "info"]
+
+
 def test_a_line_below_the_level_does_not_touch_its_arguments() -> None:
     obs, before = obs_helpers.start(level="error"), logs.OUTPUT.errors
     obs.logger("a").info(Hostile(), Hostile(), field=Hostile())

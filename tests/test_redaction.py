@@ -598,6 +598,12 @@ def test_with_a_key_the_same_value_gets_the_same_marker_everywhere() -> None:
     assert Redactor(hash_key=b"two")("ada@example.org") != marker
 
 
+@pytest.mark.parametrize("key", ["secret", 5, True, b""])
+def test_a_key_that_is_no_bytes_is_refused_at_once(key: Any) -> None:
+    with pytest.raises(ValueError, match=f'hash_key={key!r} does not work; give bytes, such as b"'):
+        Redactor(hash_key=key)
+
+
 def test_with_a_key_a_secret_has_one_marker_under_a_key_and_in_a_text() -> None:
     redact = Redactor(hash_key=b"one")
     found = redact({"password": "hunter2!", "text": "password=hunter2!"})
@@ -668,7 +674,28 @@ def test_a_check_that_raises_lets_nothing_through(redact: Redactor) -> None:
     assert failing("agent ada@example.org") == "[REDACTION FAILED: LookupError]"
     assert failing(["agent ada@example.org"]) == "[REDACTION FAILED: LookupError]"
     assert failing.found["FAILED"] == 3
+    assert str(failing.last_error).startswith("LookupError by the rule 'STAFF'; it must return")
+    assert "agent" not in str(failing.last_error)
     assert failing("bob@example.org") == "[EMAIL]"
+
+
+@pytest.mark.parametrize("extra", [len, 5, None, "x", [5]])
+def test_recognisers_that_are_no_list_of_functions_are_refused_at_once(extra: Any) -> None:
+    wanted = re.escape(f"extra={extra!r} does not work; give a list of functions")
+    with pytest.raises(ValueError, match=wanted):
+        Redactor(extra)
+
+
+@pytest.mark.parametrize("answer", [[(0, 3, "Person")], [(0, 3)], 5, [(0, 99, "STAFF")]])
+def test_an_answer_that_cannot_be_lets_nothing_through_and_is_explained(answer: Any) -> None:
+    def shout(text: str) -> Any:
+        return answer
+
+    redact = Redactor([shout])
+    assert redact.last_error is None
+    assert redact("ada was here").startswith("[REDACTION FAILED: ")
+    assert "shout; it must return (start, end, marker), the marker in" in str(redact.last_error)
+    assert "ada" not in str(redact.last_error)
 
 
 # -- Hostile text -----------------------------------------------------------------------

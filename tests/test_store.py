@@ -1,6 +1,7 @@
 """The store: what goes in comes out, in order, bounded, and nobody can change it by asking."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -452,6 +453,25 @@ def test_the_message_for_a_typo_names_it_and_what_may_be_meant() -> None:
         store.sql("SELEC 1")
 
 
+@pytest.mark.parametrize(
+    ("asked", "remedy"),
+    [
+        ((None,), "query=None does not work; give one SELECT as a text"),
+        (("SELECT ?", 5), "params=5 does not work; give a list with a value for each ?"),
+        (("SELECT ?", "x"), "params='x' does not work; give a list with a value for each ?"),
+    ],
+)
+def test_a_question_that_is_none_is_refused_in_one_line(asked: Any, remedy: str) -> None:
+    with pytest.raises(StoreError, match=re.escape(remedy)) as no:
+        Store().sql(*asked)
+    assert "\n" not in str(no.value)
+
+
+def test_retention_wants_a_time() -> None:
+    with pytest.raises(ValueError, match="limit='2026-01-01' does not work; give a datetime"):
+        Store().forget_before("2026-01-01")  # type: ignore[arg-type]
+
+
 def test_an_error_while_the_answer_is_computed_is_a_store_error_too() -> None:
     store = Store()
     store.append("logs", [log("1"), log("not a number")])
@@ -738,9 +758,31 @@ def test_a_folder_that_cannot_be_written_to_is_a_clear_error(tmp_path: Path) -> 
     assert ended.stdout.endswith("[]\n")
 
 
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        ({"path": 5}, "path=5 does not work; give the path of a file"),
+        ({"path": ""}, "path='' does not work; give the path of a file"),
+        ({"max_rows": -1}, "max_rows=-1 does not work; give a whole number above 0"),
+        ({"max_rows": True}, "max_rows=True does not work; give a whole number above 0"),
+    ],
+)
+def test_a_store_that_cannot_be_is_refused(options: dict[str, Any], remedy: str) -> None:
+    with pytest.raises(ValueError, match=remedy):
+        Store(**options)
+
+
 def test_closing_twice_is_harmless_and_a_closed_store_says_so(tmp_path: Path) -> None:
     store = Store(tmp_path / "telemetry.duckdb")
     store.close()
     store.close()
-    with pytest.raises(StoreError):
-        store.sql("SELECT 1")
+    for use in (lambda: store.sql("SELECT 1"), lambda: store.append("logs", [log()])):
+        with pytest.raises(StoreError, match=r"' is closed; open it with Store\('/.*duckdb'\)$"):
+            use()
+
+
+def test_after_shutdown_a_file_store_says_how_it_can_be_read(tmp_path: Path) -> None:
+    obs = start(store=tmp_path / "telemetry.duckdb")
+    obs.shutdown()
+    with pytest.raises(StoreError, match=r"is closed; open it with Store\("):
+        obs.store.rows("FROM spans")

@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import structlog
@@ -27,6 +28,7 @@ from opentelemetry import trace
 import obs_helpers
 from obs_helpers import Redactor, Store, StoreError, SystemClock, Telemetry, VirtualClock
 from obs_helpers.agent.errors import ModelTimeout
+from obs_helpers.options import Options
 
 ROOT = Path(__file__).parents[1]
 WEATHER = "What is the weather in Oslo?"
@@ -66,6 +68,13 @@ def test_starting_again_gives_the_same_handle_and_changes_nothing(
     assert events(obs) == ["once"]
     captured = capfd.readouterr()
     assert (captured.out, captured.err, caplog.records) == ("", "", [])
+
+
+def test_a_redactor_made_again_is_the_same_option() -> None:
+    obs = obs_helpers.start(redact=Redactor([str.split], b"key"))
+    assert obs_helpers.start(redact=Redactor([str.split], b"key")) is obs
+    for other in (Redactor([str.split], b"other"), Redactor(hash_key=b"key")):
+        assert obs_helpers.start(redact=other) is not obs
 
 
 def test_other_options_give_a_new_handle_and_end_the_old_one() -> None:
@@ -179,15 +188,27 @@ def test_a_store_closed_too_early_does_not_keep_anything_running() -> None:
         ("service", "", "a name"),
         ("level", "loud", "one of debug, info, warning, error, critical"),
         ("level", 20, "one of debug"),
+        ("level", [1], "one of debug"),
         ("sampling", 1.5, "a share from 0 to 1"),
         ("sampling", -0.1, "a share from 0 to 1"),
         ("sampling", float("nan"), "a share from 0 to 1"),
         ("sampling", "all", "a share from 0 to 1"),
         ("sampling", True, "a share from 0 to 1"),
         ("file_bytes", 0, "a whole number above 0"),
+        ("file_bytes", 5_000, "file=… as well: file_bytes needs it"),
+        ("file_backups", 2, "file=… as well: file_backups needs it"),
+        ("file_every", timedelta(1), "file=… as well: file_every needs it"),
+        ("file_max_age", timedelta(1), "file=… as well: file_max_age needs it"),
+        ("file_compress", True, "file=… as well: file_compress needs it"),
         ("file_backups", -1, "a whole number above 0"),
         ("max_rows", 1.5, "a whole number above 0"),
         ("max_rows", "many", "a whole number above 0"),
+        ("file_bytes", True, "a whole number above 0"),
+        ("max_rows", True, "a whole number above 0"),
+        ("prometheus_port", True, "a port, 0 to 65535"),
+        ("store", "", "a path or a Store"),
+        ("store", 5, "a path or a Store"),
+        ("collect_s", float("inf"), "seconds above 0"),
         ("collect_s", 0, "seconds above 0"),
         ("collect_s", "often", "seconds above 0"),
         ("prometheus_port", -1, "a port, 0 to 65535"),
@@ -195,14 +216,25 @@ def test_a_store_closed_too_early_does_not_keep_anything_running() -> None:
         ("prometheus_port", "9464", "a port, 0 to 65535"),
         ("otlp", "localhost:4318", "an address such as 'http://localhost:4318'"),
         ("otlp", 4318, "an address such as"),
+        ("otlp", "http://", "an address such as"),
+        ("otlp", "http://a b", "an address such as"),
+        ("otlp", "http://[::1", "an address such as"),
+        ("otlp", "http://localhost:99999", "a port from 1 to 65535"),
+        ("otlp", "http://localhost:0", "a port from 1 to 65535"),
+        ("otlp", "http://localhost:4318/v1/traces", "no /v1/… path"),
+        ("otlp", "http://localhost:4318/v1/logs/", "no /v1/… path"),
         ("retention", timedelta(0), "a timedelta above zero"),
         ("retention", 7, "a timedelta above zero"),
         ("console", "no", "True or False"),
         ("capture_content", "no", "True or False"),
         ("redact", None, "True, False or a Redactor"),
         ("redact", "yes", "True, False or a Redactor"),
-        ("file", "/no/such/folder/agent.log", "a file in a folder that is there"),
-        ("file", "/", "a file in a folder that is there"),
+        ("file", "/no/such/agent.log", "a file in a folder that is there, or create '/no/such' f"),
+        ("file", "no_logs/agent.log", "/no_logs' first"),
+        ("file", "/", "the path of a file: this is a folder"),
+        ("file", 5, "a path, such as 'agent.log'"),
+        ("file", True, "a path, such as 'agent.log'"),
+        ("file", ["a"], "a path, such as 'agent.log'"),
     ],
 )
 def test_a_wrong_option_is_an_error_with_its_value_and_a_remedy(
@@ -215,6 +247,20 @@ def test_a_wrong_option_is_an_error_with_its_value_and_a_remedy(
         obs_helpers.current()
 
 
+def test_a_store_that_is_given_has_its_own_limit() -> None:
+    with pytest.raises(ValueError, match=r"max_rows=10 does not work; give it to the store"):
+        obs_helpers.start(store=Store(), max_rows=10)
+    assert obs_helpers.start(store=Store(max_rows=10), max_rows=10).running
+
+
+@pytest.mark.parametrize(
+    "otlp",
+    ["http://[::1]:4318/", "https://user:pass@desk.example.org/api/v1/otlp", "HTTP://host:65535"],
+)
+def test_an_endpoint_that_can_be_is_let_through(otlp: str) -> None:
+    assert Options(otlp=otlp).otlp == otlp
+
+
 def test_a_wrong_option_leaves_what_is_running_alone() -> None:
     running = obs_helpers.start()
     with pytest.raises(ValueError, match="level"):
@@ -224,6 +270,54 @@ def test_a_wrong_option_leaves_what_is_running_alone() -> None:
     assert obs_helpers.current() is running
     running.logger("test").info("still here")
     assert events(running) == ["still here"]
+
+
+def test_telemetry_that_cannot_start_leaves_what_is_running_alone(tmp_path: Path) -> None:
+    pytest.importorskip("opentelemetry.exporter.prometheus")
+    file = tmp_path / "agent.log"
+    running = obs_helpers.start(store=tmp_path / "t.duckdb", prometheus_port=0, file=file)
+    taken = urlsplit(running.prometheus_url).port
+    for options in ({"store": tmp_path / "no" / "t.duckdb"}, {"prometheus_port": taken}):
+        with pytest.raises((StoreError, ValueError)) as no:
+            obs_helpers.start(file=file, **options)
+        assert not hasattr(no.value, "__notes__")
+        assert obs_helpers.current() is running
+    running.logger("test").info("still here")
+    with trace.get_tracer("test").start_as_current_span("work"):
+        pass
+    assert (events(running), names(running)) == (["still here"], ["work"])
+    assert "still here" in file.read_text()
+    assert Page(running.prometheus_url).value("agent_requests_active") == 0
+
+
+def test_the_store_and_the_port_that_are_in_use_can_be_kept(tmp_path: Path) -> None:
+    pytest.importorskip("opentelemetry.exporter.prometheus")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for store in (Store(), tmp_path / "t.duckdb", str(tmp_path / "t.duckdb")):
+        for service in ("one", "two"):
+            obs = obs_helpers.start(service=service, store=store, prometheus_port=port)
+            obs.logger("test").info(service)
+        assert events(obs)[-2:] == ["one", "two"]
+        assert Page(obs.prometheus_url).value("agent_requests_active") == 0
+
+
+def test_an_error_after_the_old_telemetry_had_to_stop_says_that_nothing_runs(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "t.duckdb"
+    obs_helpers.start(store=path)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(ValueError, match="prometheus_port") as no:
+            obs_helpers.start(store=path, prometheus_port=taken.getsockname()[1])
+    (note,) = no.value.__notes__
+    assert note == "no telemetry is running now; call obs_helpers.start() again"
+    with pytest.raises(RuntimeError):
+        obs_helpers.current()
+    assert obs_helpers.start(store=path).running
 
 
 def test_an_option_that_is_not_there_is_an_error_with_the_list_of_those_that_are() -> None:
@@ -303,6 +397,15 @@ def test_lines_go_to_the_console_and_the_file_when_asked(
     assert events(obs) == ["mind", "stop"]
     assert "write to [EMAIL]" in printed
     assert EMAIL not in printed
+
+
+def test_the_log_file_may_be_in_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    obs_helpers.start(file="~/agent.log").logger("test").info("at home")
+    assert "at home" in (tmp_path / "agent.log").read_text()
 
 
 def test_nothing_is_printed_and_no_file_is_made_unless_asked(

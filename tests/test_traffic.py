@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -250,6 +251,37 @@ def test_the_bad_day_names_faults_there_are_at_hours_there_are() -> None:
     for incident in BAD_DAY:
         assert 0 <= incident.start_h < incident.end_h <= 24
         assert 0 < incident.rate <= 1
+
+
+@pytest.mark.parametrize(
+    ("values", "remedy"),
+    [
+        (("tool_eror", 0.1, 0, 1), "fault='tool_eror' does not work; give one of slow_tool, "),
+        (([], 0.1, 0, 1), "fault=[] does not work; give one of slow_tool, "),
+        (("loop", 2, 0, 1), "rate=2 does not work; give a share from 0 to 1"),
+        (("loop", "x", 0, 1), "rate='x' does not work; give a share from 0 to 1"),
+        (("loop", 0.1, 1, 0), "start_h, end_h=(1, 0) does not work; give hours of the day"),
+        (("loop", 0.1, "0", 1), "start_h, end_h=('0', 1) does not work; give hours of the day"),
+    ],
+)
+def test_an_incident_that_cannot_be_is_refused(values: Any, remedy: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(remedy)):
+        Incident(*values)
+
+
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        ({"hours": 0}, "hours=0 does not work; give hours above 0"),
+        ({"incidents": HOUR_OF_TROUBLE[0]}, "does not work; give a list of Incident"),
+        ({"incidents": ["loop"]}, "does not work; give a list of Incident"),
+    ],
+)
+def test_a_replay_that_cannot_be_is_refused(options: dict[str, Any], remedy: str) -> None:
+    clock = VirtualClock(START)
+    agent, faults = travel_desk(clock)
+    with pytest.raises(ValueError, match=remedy):
+        asyncio.run(replay(agent, faults, clock, **options))
 
 
 def test_the_mystery_desk_has_a_fault_that_can_be_found() -> None:

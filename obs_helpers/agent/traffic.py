@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from tqdm import tqdm
 
 from obs_helpers.agent.core import Agent, Session
-from obs_helpers.agent.faults import Faults
+from obs_helpers.agent.faults import FAULTS, Faults
 from obs_helpers.agent.models import ScriptedModel
 from obs_helpers.agent.tools import TravelTools
 from obs_helpers.clock import NS_PER_S, Chance, Clock, VirtualClock
+from obs_helpers.given import check, is_number, is_share
 
 CITIES = ("Oslo", "Rome", "Lima", "Cairo", "Tokyo", "Paris", "Delhi", "Quito", "San Francisco")
 CURRENCIES = ("USD", "EUR", "GBP", "JPY", "CHF", "NOK")
@@ -32,6 +33,14 @@ class Incident:
     rate: float
     start_h: float
     end_h: float
+
+    def __post_init__(self) -> None:
+        """Check each value."""
+        check("fault", self.fault, self.fault in list(FAULTS), f"one of {', '.join(FAULTS)}")
+        check("rate", self.rate, is_share(self.rate), "a share from 0 to 1")
+        times = (self.start_h, self.end_h)
+        good = all(map(is_number, times)) and 0 <= self.start_h < self.end_h
+        check("start_h, end_h", times, good, "hours of the day, the end after the start")
 
 
 BAD_DAY = (
@@ -87,6 +96,9 @@ async def replay(
     Requests arrive by a daily curve, `per_minute` on average, at times that depend on
     `seed` alone. With `progress` a bar appears when it takes over a second.
     """
+    check("hours", hours, is_number(hours) and hours > 0, "hours above 0")
+    listed = isinstance(incidents, Sequence) and all(isinstance(i, Incident) for i in incidents)
+    check("incidents", incidents, listed, "a list of Incident")
     chance = Chance(seed)
     start_ns = clock.time_ns()
     start = datetime.fromtimestamp(start_ns // NS_PER_S, UTC)

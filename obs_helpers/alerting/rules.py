@@ -19,6 +19,7 @@ from obs_helpers.alerting.conditions import (
     parse_duration,
 )
 from obs_helpers.alerting.measures import MEASURES, UNITS, Labels, Measure, Question, Reading
+from obs_helpers.given import is_count
 from obs_helpers.insight.targets import TARGET
 
 NO_DATA = ("ok", "keep", "alert")
@@ -135,9 +136,9 @@ class AlertRule:
         yield "no_data", self.no_data in NO_DATA, f"give one of {', '.join(NO_DATA)}"
         for name, least in (("min_failures", 0), ("limit", 1)):
             value = getattr(self, name)
-            yield name, _is_count(value, least), f"give a number from {least} up"
+            yield name, is_count(value, least), f"give a number from {least} up"
         enough = self.min_samples
-        yield "min_samples", enough is None or _is_count(enough, 0), "give a number from 0 up"
+        yield "min_samples", enough is None or is_count(enough, 0), "give a number from 0 up"
         names = isinstance(self.by, tuple) and len(set(self.by)) == len(self.by)
         yield "by", names, "give a tuple of different names, such as ('tool',)"
 
@@ -171,10 +172,6 @@ class AlertRule:
         if self.min_failures and self.measure.failures == "NULL":
             msg = f"rule {self.name!r}: {self.metric} knows no failures; leave min_failures out"
             raise ValueError(msg)
-
-
-def _is_count(value: object, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _placeholder(name: str | None, form: str | None, conversion: str | None) -> str:

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 from obs_helpers.clock import NS_PER_S, Clock
+from obs_helpers.given import check, is_count, is_share
 from obs_helpers.signals.own_lines import own_line
 from obs_helpers.signals.sinks import Line, Sink
 
@@ -33,6 +34,7 @@ class LogSampling:
 
     Raises:
         ValueError: a value cannot be; the message says which can.
+        TypeError: `levels` or `events` is no mapping.
     """
 
     levels: Mapping[str, float] = field(default_factory=dict)
@@ -54,19 +56,21 @@ class LogSampling:
     def __post_init__(self) -> None:
         """Check each value."""
         for name in ("levels", "events"):
-            for key, share in getattr(self, name).items():
-                if not (isinstance(share, int | float) and 0 <= share <= 1):
-                    msg = f"{name}: {key}={share!r} does not work; give a share from 0 to 1"
-                    raise ValueError(msg)
-        if wrong := set(self.levels) - {"debug", "info", "warning"}:
-            msg = f"levels={wrong!r} does not work; give debug, info or warning: errors are kept"
-            raise ValueError(msg)
+            shares = getattr(self, name)
+            if not isinstance(shares, Mapping):
+                msg = f"{name}={shares!r} does not work; give a dict such as {{'debug': 0.1}}"
+                raise TypeError(msg)
+            for key, share in shares.items():
+                check(f"{name}: {key}", share, is_share(share), "a share from 0 to 1")
+        wrong = set(self.levels) - {"debug", "info", "warning"}
+        remedy = "debug, info or warning, in lower case: errors are always kept"
+        check("levels", wrong, not wrong, remedy)
         for name in ("per_second", "max_requests", "max_lines"):
             value = getattr(self, name)
-            counts = isinstance(value, int) and not isinstance(value, bool) and value > 0
-            if not (counts or (name == "per_second" and value is None)):
-                msg = f"{name}={value!r} does not work; give a whole number above 0"
-                raise ValueError(msg)
+            good = is_count(value) or (name == "per_second" and value is None)
+            check(name, value, good, "a whole number above 0")
+        kept = self.keep_failed
+        check("keep_failed", kept, isinstance(kept, bool), "True or False")
 
 
 class LogSampler:

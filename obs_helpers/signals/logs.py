@@ -101,6 +101,13 @@ class EventLogger(structlog.BoundLoggerBase):
         """Log what stops the whole service."""
         self._emit("critical", event, args, fields)
 
+    warn, fatal = warning, critical
+
+    def log(self, level: object, event: object, /, *args: object, **fields: Any) -> None:
+        """Log at a level by its name or number; what is no level counts as info."""
+        names = [name for name, number in LEVELS.items() if level in (name, number)]
+        self._emit(names[0] if names else "info", event, args, fields)
+
     def exception(self, event: object, /, *args: object, **fields: Any) -> None:
         """Log an error with the exception that is being handled."""
         self._emit("error", event, args, {"exc_info": True, **fields})

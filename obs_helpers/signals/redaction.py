@@ -19,11 +19,12 @@ from typing import Any
 
 import orjson
 
+from obs_helpers.given import check
 from obs_helpers.safe_json import text_of
 from obs_helpers.signals.privacy.check_digits import is_card
 from obs_helpers.signals.privacy.names import is_id, kind_of
 from obs_helpers.signals.privacy.recognisers import recognisers_for
-from obs_helpers.signals.privacy.rule import HOLE, Found, Recogniser, has_any
+from obs_helpers.signals.privacy.rule import HOLE, Found, Recogniser, has_any, name_of
 from obs_helpers.signals.privacy.values import fits
 from obs_helpers.signals.privacy.view import View, is_disguised
 
@@ -48,6 +49,7 @@ _ID_OR_VERSION = re.compile(r"[\d.]{1,64}")
 _SCHEMA_TYPES = frozenset({"string", "integer", "number", "boolean", "array", "object", "null"})
 _NAMED_BY = ("name", "key", "field", "selector", "element", "label")
 _MARKER = re.compile(r"\[[A-Z][A-Z_]{1,31}(?::[0-9a-f]{8})?\]")
+_ANSWER = "it must return (start, end, marker), the marker in capital letters and underscores"
 _BASE64_JSON = re.compile(r"[eW][w-z0-9](?<![\w+/-]..)[\w+/-]{10,}={0,2}")
 """Base64 of a text that begins with a brace or a bracket begins like this."""
 _NOT_FOUND_YET = re.compile(rf"[^{HOLE}]*[^\W{HOLE}][^{HOLE}]*")
@@ -63,16 +65,28 @@ class Redactor:
         Args:
             extra: Recognisers of your own, tried first: a `Rule`, or any function that gets
                 a text and returns a list of (start, end, marker), such as (0, 3, "STAFF").
-                It sees the text without disguises, and `HOLE`s where one before it has
-                found something. If it raises, the whole value is dropped.
+                A marker is capital letters and underscores, without brackets. It sees the
+                text without disguises, and `HOLE`s where one before it has found something.
+                If it raises, the whole value is dropped: see `last_error`.
             hash_key: With it a marker carries a keyed hash, `[EMAIL:1f0c9a2b]`: the same
                 person can be followed from line to line without being known.
         """
-        self.extra = tuple(extra)
-        self._clean_texts: set[str] = set()
+        keyed = hash_key is None or (isinstance(hash_key, bytes) and hash_key != b"")
+        check("hash_key", hash_key, keyed, 'bytes, such as b"…"')
+        self.extra = tuple(extra) if isinstance(extra, Iterable) else ("no list",)
+        check("extra", extra, all(map(callable, self.extra)), "a list of functions, or of Rules")
         self.hash_key = hash_key
+        self._clean_texts: set[str] = set()
         self.found: Counter[str] = Counter()
         """How often each marker was put, for everybody to see."""
+        self.last_error: str | None = None
+        """Which recogniser failed last, and how; nothing of the text that it was given."""
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether `other` redacts in the same way."""
+        if not isinstance(other, Redactor):
+            return NotImplemented
+        return (self.extra, self.hash_key) == (other.extra, other.hash_key)
 
     def __call__(self, value: Any) -> Any:
         """Return a copy of `value` without what the rules find; never raises.
@@ -201,9 +215,13 @@ class Redactor:
         if "[" in text:
             text = _MARKER.sub(lambda marker: HOLE * len(marker[0]), text)
         for recogniser in (*self.extra, *recognisers_for(text)):
-            hits = recogniser(text)
-            if hits:
-                text = _take(hits, text, found)
+            try:
+                hits = recogniser(text)
+                if hits:
+                    text = _take(hits, text, found)
+            except Exception as error:
+                self.last_error = f"{type(error).__name__} by {name_of(recogniser)}; {_ANSWER}"
+                raise
         if has_any(text, _JSON_IN_BASE64):
             _take(self._hidden_json(text), text, found)
         return found

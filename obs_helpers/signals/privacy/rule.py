@@ -45,6 +45,13 @@ class Rule:
         return found
 
 
+def name_of(recogniser: Recogniser) -> str:
+    """Return what tells the recogniser from others, and holds nothing that it has seen."""
+    if isinstance(recogniser, Rule):
+        return f"the rule {recogniser.marker!r}"
+    return str(getattr(recogniser, "__qualname__", type(recogniser).__name__))
+
+
 class Family(NamedTuple):
     """Recognisers that are tried only on a text with one of some words or parts."""
 
