@@ -14,18 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from obs_helpers import archive
-from obs_helpers.database import (
-    NO_ANSWER,
-    Gone,
-    Params,
-    StoreError,
-    asked,
-    connect,
-    interruptible,
-    never_close,
-    uninterrupted,
-)
+from obs_helpers import archive, database
+from obs_helpers.database import Gone, Params, StoreError
 from obs_helpers.forks import Owner, watch_forks
 from obs_helpers.given import check, is_count
 from obs_helpers.schema import INSERT, TABLES, typed
@@ -59,7 +49,7 @@ class Store(Owner):
         self._sources: list[Source] = []
         self._lock = threading.RLock()
         self._running: list[str] = []
-        self._con = connect(self.path)
+        self._con = database.connect(self.path)
         self._rows = {table: self._count(table) for table in TABLES}
         watch_forks(self)
 
@@ -82,6 +72,8 @@ class Store(Owner):
         """Take everything the sources hold. After this it survives the process (file)."""
         with self._alone():
             for source in self._sources:
+                if self.unwritten(source):
+                    self._take(source)  # what could not be written before, then the rest
                 self._take(source)
 
     def unwritten(self, source: Source) -> int:
@@ -134,8 +126,10 @@ class Store(Owner):
         try:
             self.flush()
             cursor = self._con.cursor()
-            return interruptible(cursor, lambda: fetch(asked(cursor, query, params)))
-        except NO_ANSWER as error:
+            return database.interruptible(
+                cursor, lambda: fetch(database.asked(cursor, query, params))
+            )
+        except database.NO_ANSWER as error:
             raise StoreError(str(error)) from None
 
     def stats(self) -> "pd.DataFrame":
@@ -211,14 +205,14 @@ class Store(Owner):
 
     def leave(self) -> None:
         """Leave the database to the parent: a forked child that closed it would write to it."""
-        never_close(self._con)
+        database.never_close(self._con)
         self._con, self._lock = Gone(self.path), threading.RLock()  # type: ignore[assignment]
         self._sources, self._running, self._unwritten = [], [], {}
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """Let no other thread and no signal come between what belongs together."""
-        with self._lock, uninterrupted():
+        with self._lock, database.uninterrupted():
             yield
 
     def _take(self, source: Source) -> None:

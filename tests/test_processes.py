@@ -445,10 +445,10 @@ unlimited = resource.getrlimit(limit)
 resource.setrlimit(limit, (20_000, unlimited[1]))
 for n in range(3000):
     log.info("line", n=n, text="x" * 100)
-for _ in range(3):
-    obs.flush()
+    if n % 1000 == 999:
+        obs.flush()
 way = obs.health().way("logs", "store")
-print(way.delivered, way.waiting, way.dropped, way.failing, "too large" in way.last_error)
+print(way.delivered + way.waiting, way.waiting > 0, way.dropped, "too large" in way.last_error)
 resource.setrlimit(limit, unlimited)
 obs.flush()
 way = obs.health().way("logs", "store")
@@ -461,7 +461,7 @@ def test_while_the_disk_is_full_rows_wait_and_are_written_when_there_is_room(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "t.duckdb"
-    assert run(FULL, path) == ["1 3000 0 True True", "3001 0 0 False"]
+    assert run(FULL, path) == ["3001 True 0 True", "3001 0 0 False"]
     assert asked(path, "SELECT count(DISTINCT fields->>'n'), count(*) FROM logs") == [(3000, 3001)]
 
 

@@ -80,6 +80,12 @@ def travel_desk(clock: Clock, seed: int | None = 4, mystery: bool = False) -> tu
     return Agent(model, TravelTools(clock, chance, faults).all(), name="travel-desk"), faults
 
 
+def _check(hours: float, incidents: Sequence[Incident]) -> None:
+    check("hours", hours, is_number(hours) and hours > 0, "hours above 0")
+    listed = isinstance(incidents, Sequence) and all(isinstance(i, Incident) for i in incidents)
+    check("incidents", incidents, listed, "a list of Incident")
+
+
 async def replay(
     agent: Agent,
     faults: Faults,
@@ -96,9 +102,7 @@ async def replay(
     Requests arrive by a daily curve, `per_minute` on average, at times that depend on
     `seed` alone. With `progress` a bar appears when it takes over a second.
     """
-    check("hours", hours, is_number(hours) and hours > 0, "hours above 0")
-    listed = isinstance(incidents, Sequence) and all(isinstance(i, Incident) for i in incidents)
-    check("incidents", incidents, listed, "a list of Incident")
+    _check(hours, incidents)
     chance = Chance(seed)
     start_ns = clock.time_ns()
     start = datetime.fromtimestamp(start_ns // NS_PER_S, UTC)
