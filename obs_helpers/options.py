@@ -92,14 +92,9 @@ class Options:
 
     def clashes(self, other: "Options") -> bool:
         """Tell whether telemetry of both cannot run at once: they want one store or one port."""
-        ports = {self.prometheus_port, other.prometheus_port}
-        return self._place() == other._place() or (len(ports) == 1 and not ports & {None, 0})
-
-    def _place(self) -> object:
-        """Return what stands for the store; stores in memory are all different."""
-        if isinstance(self.store, Store):
-            return self.store
-        return Path(self.store).absolute() if str(self.store) != ":memory:" else object()
+        one_port = bool(self.prometheus_port) and self.prometheus_port == other.prometheus_port
+        ours, theirs = (Path(str(one.store)).absolute() for one in (self, other))
+        return one_port or (ours == theirs and ours.name != ":memory:")
 
     def changed(self) -> list[str]:
         """Return `name=value` of each option that is not as it is by default."""
@@ -143,8 +138,7 @@ class Options:
             yield "file", isinstance(self.file, str | Path), "a path, such as 'agent.log'"
             path = Path(self.file).expanduser().absolute()
             yield "file", not path.is_dir(), "the path of a file: this is a folder"
-            create = f"a file in a folder that is there, or create '{path.parent}' first"
-            yield "file", path.parent.is_dir(), create
+            yield "file", path.parent.is_dir(), f"another path, or create '{path.parent}' first"
         for field in fields(self) if self.file is None else ():
             usual = getattr(self, field.name) == field.default
             needless = usual or not field.name.startswith("file_")

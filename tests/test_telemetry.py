@@ -229,7 +229,7 @@ def test_a_store_closed_too_early_does_not_keep_anything_running() -> None:
         ("capture_content", "no", "True or False"),
         ("redact", None, "True, False or a Redactor"),
         ("redact", "yes", "True, False or a Redactor"),
-        ("file", "/no/such/agent.log", "a file in a folder that is there, or create '/no/such' f"),
+        ("file", "/no/such/agent.log", "another path, or create '/no/such' first"),
         ("file", "no_logs/agent.log", "/no_logs' first"),
         ("file", "/", "the path of a file: this is a folder"),
         ("file", 5, "a path, such as 'agent.log'"),
