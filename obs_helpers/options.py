@@ -16,9 +16,6 @@ from obs_helpers.signals.logs import LEVELS
 from obs_helpers.signals.redaction import Redactor
 from obs_helpers.store import Store
 
-_ADDRESS = (
-    "an address such as 'http://localhost:4318': a host, a port from 1 to 65535, no /v1/… path"
-)
 _NO_ENDPOINT = re.compile(r"\s|/v1/(traces|metrics|logs)/?$")
 
 
@@ -153,15 +150,18 @@ class Options:
         yield "max_rows", ours, f"it to the store instead: Store(…, max_rows={rows})"
         served = port is None or (is_count(port, 0) and port <= 65535)
         yield "prometheus_port", served, "a port, 0 to 65535"
-        yield "otlp", otlp is None or _is_endpoint(otlp), _ADDRESS
+        address = otlp is None or str(otlp).startswith(("http://", "https://"))
+        yield "otlp", address, "an address such as 'http://localhost:4318'"
+        whole = "an address with a host, a port from 1 to 65535 and no /v1/… path"
+        yield "otlp", otlp is None or _is_endpoint(otlp), whole
 
 
-def _is_endpoint(value: object) -> bool:
+def _is_endpoint(value: str) -> bool:
     """Tell whether it has a host, a port from 1 to 65535 if any, and no path of one signal."""
-    if not isinstance(value, str) or _NO_ENDPOINT.search(value):
+    if _NO_ENDPOINT.search(value):
         return False
     try:
         parts = urlsplit(value)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        return bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
