@@ -16,9 +16,6 @@ from obs_helpers.signals.logs import LEVELS
 from obs_helpers.signals.redaction import Redactor
 from obs_helpers.store import Store
 
-_ADDRESS = (
-    "an address such as 'http://localhost:4318': a host, a port from 1 to 65535, no /v1/… path"
-)
 _NO_ENDPOINT = re.compile(r"\s|/v1/(traces|metrics|logs)/?$")
 
 
@@ -92,14 +89,9 @@ class Options:
 
     def clashes(self, other: "Options") -> bool:
         """Tell whether telemetry of both cannot run at once: they want one store or one port."""
-        ports = {self.prometheus_port, other.prometheus_port}
-        return self._place() == other._place() or (len(ports) == 1 and not ports & {None, 0})
-
-    def _place(self) -> object:
-        """Return what stands for the store; stores in memory are all different."""
-        if isinstance(self.store, Store):
-            return self.store
-        return Path(self.store).absolute() if str(self.store) != ":memory:" else object()
+        one_port = bool(self.prometheus_port) and self.prometheus_port == other.prometheus_port
+        ours, theirs = (Path(str(one.store)).absolute() for one in (self, other))
+        return one_port or (ours == theirs and ours.name != ":memory:")
 
     def changed(self) -> list[str]:
         """Return `name=value` of each option that is not as it is by default."""
@@ -143,8 +135,7 @@ class Options:
             yield "file", isinstance(self.file, str | Path), "a path, such as 'agent.log'"
             path = Path(self.file).expanduser().absolute()
             yield "file", not path.is_dir(), "the path of a file: this is a folder"
-            create = f"a file in a folder that is there, or create '{path.parent}' first"
-            yield "file", path.parent.is_dir(), create
+            yield "file", path.parent.is_dir(), f"another path, or create '{path.parent}' first"
         for field in fields(self) if self.file is None else ():
             usual = getattr(self, field.name) == field.default
             needless = usual or not field.name.startswith("file_")
@@ -159,15 +150,18 @@ class Options:
         yield "max_rows", ours, f"it to the store instead: Store(…, max_rows={rows})"
         served = port is None or (is_count(port, 0) and port <= 65535)
         yield "prometheus_port", served, "a port, 0 to 65535"
-        yield "otlp", otlp is None or _is_endpoint(otlp), _ADDRESS
+        address = otlp is None or str(otlp).startswith(("http://", "https://"))
+        yield "otlp", address, "an address such as 'http://localhost:4318'"
+        whole = "an address with a host, a port from 1 to 65535 and no /v1/… path"
+        yield "otlp", otlp is None or _is_endpoint(otlp), whole
 
 
-def _is_endpoint(value: object) -> bool:
+def _is_endpoint(value: str) -> bool:
     """Tell whether it has a host, a port from 1 to 65535 if any, and no path of one signal."""
-    if not isinstance(value, str) or _NO_ENDPOINT.search(value):
+    if _NO_ENDPOINT.search(value):
         return False
     try:
         parts = urlsplit(value)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        return bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False

@@ -225,9 +225,13 @@ def test_totals_are_shown_dearest_first_and_hours_in_order() -> None:
 @pytest.mark.parametrize("by", ["minute", "", "hours", None])
 def test_an_unknown_cut_is_refused_by_name(by: Any) -> None:
     """The message lists what there is, for the monitor and for the store."""
-    with pytest.raises(ValueError, match=r"is not one of session, user, model, tool, hour"):
+    with pytest.raises(
+        ValueError, match=r"does not work; give one of session, user, model, tool, hour"
+    ):
         CostMonitor().totals(by)
-    with pytest.raises(ValueError, match=r"is not one of session, user, model, tool, hour"):
+    with pytest.raises(
+        ValueError, match=r"does not work; give one of session, user, model, tool, hour"
+    ):
         cost_table(by, Store())
 
 
@@ -471,14 +475,14 @@ def test_alerts_and_sums_are_bounded() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"limit_usd": 10.0}, r"limit_usd=10\.0 is no amount: write it as Decimal"),
-        ({"limit_usd": Decimal(0)}, r"is no amount"),
-        ({"limit_usd": Decimal("NaN")}, r"is no amount"),
-        ({"limit_usd": Decimal("Infinity")}, r"is no amount"),
-        ({"window": "week"}, r"window='week' is not one of hour, day, month"),
-        ({"by": "tool"}, r"by='tool' is not one of session, user"),
-        ({"steps": ()}, r"steps=\(\) must be percentages"),
-        ({"steps": (0, 50)}, r"must be percentages above 0"),
+        ({"limit_usd": 10.0}, r"limit_usd=10\.0 does not work; give an amount .* as Decimal"),
+        ({"limit_usd": Decimal(0)}, r"does not work; give an amount"),
+        ({"limit_usd": Decimal("NaN")}, r"does not work; give an amount"),
+        ({"limit_usd": Decimal("Infinity")}, r"does not work; give an amount"),
+        ({"window": "week"}, r"window='week' does not work; give one of hour, day, month"),
+        ({"by": "tool"}, r"by='tool' does not work; give one of session, user"),
+        ({"steps": ()}, r"steps=\(\) does not work; give percentages"),
+        ({"steps": (0, 50)}, r"give percentages above 0"),
     ],
 )
 def test_a_budget_that_cannot_be_is_refused(values: dict[str, Any], message: str) -> None:
@@ -619,7 +623,9 @@ def test_a_clock_that_steps_back_has_no_projection_of_the_future() -> None:
 
 def test_an_unknown_window_is_refused() -> None:
     """By name."""
-    with pytest.raises(ValueError, match=r"window='week' is not one of hour, day, month"):
+    with pytest.raises(
+        ValueError, match=r"window='week' does not work; give one of hour, day, month"
+    ):
         CostMonitor().projection("week")
 
 

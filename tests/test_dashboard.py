@@ -247,7 +247,7 @@ def test_the_order_of_traces_can_be_chosen(store: Store) -> None:
     controls = parts(board).controls
     controls.order.value = "failed first"
     assert "failed" in controls.traces.options[0][0]
-    with pytest.raises(ValueError, match="order='wild' is not one of newest"):
+    with pytest.raises(ValueError, match="order='wild' does not work; give one of newest"):
         Dashboard(store, order="wild")
 
 

@@ -95,7 +95,7 @@ def test_a_preview_of_nothing_is_refused() -> None:
     """With what to do instead."""
     with pytest.raises(ValueError, match="record something first"):
         preview(HIGH, Store())
-    with pytest.raises(ValueError, match="is before start"):
+    with pytest.raises(ValueError, match="does not work; give a time after start"):
         preview(HIGH, Store(), minute(5), minute(1))
 
 

@@ -236,13 +236,16 @@ def test_money_is_exact_where_floats_are_not() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"input_tokens": -1}, r"input_tokens=-1 is no number of tokens: give an integer >= 0"),
-        ({"output_tokens": 1.5}, r"output_tokens=1\.5 is no number of tokens"),
+        (
+            {"input_tokens": -1},
+            r"input_tokens=-1 does not work; give a number of tokens, an integer >= 0",
+        ),
+        ({"output_tokens": 1.5}, r"output_tokens=1\.5 does not work; give a number of tokens"),
         ({"output_tokens": 100.0}, r"output_tokens=100\.0"),
         ({"input_tokens": "100"}, r"input_tokens='100'"),
         ({"input_tokens": True}, r"input_tokens=True"),
         ({"input_tokens": None}, r"input_tokens=None"),
-        ({"input_tokens": 2**63}, r"is no number of tokens"),
+        ({"input_tokens": 2**63}, r"does not work; give a number of tokens"),
         ({"reasoning_tokens": -5}, r"reasoning_tokens=-5"),
         ({"cached_tokens": 101}, r"101 cached and cache-write tokens cannot be part of 100 input"),
         ({"cached_tokens": 60, "cache_write_tokens": 41}, r"give input_tokens as the whole"),
@@ -281,12 +284,14 @@ def test_anything_with_the_attributes_is_a_usage() -> None:
 
 def test_an_object_without_tokens_is_refused() -> None:
     """What is missing is not zero."""
-    with pytest.raises(ValueError, match=r"input_tokens=None is no number of tokens"):
+    with pytest.raises(
+        ValueError, match=r"input_tokens=None does not work; give a number of tokens"
+    ):
         price(object(), "gpt-5")
 
 
 @pytest.mark.parametrize("bad", [0.25, "0.25", 1, *map(Decimal, ("-1", "NaN", "sNaN", "Infinity"))])
 def test_a_price_is_a_decimal_that_is_not_negative(bad: Any) -> None:
     """A float would not be the price that was written."""
-    with pytest.raises(ValueError, match=r"cached=.* is no price: write it as Decimal"):
+    with pytest.raises(ValueError, match=r"cached=.* does not work; give a price .* as Decimal"):
         replace(RATES, cached=bad)

@@ -216,9 +216,9 @@ def test_a_store_closed_too_early_does_not_keep_anything_running() -> None:
         ("prometheus_port", "9464", "a port, 0 to 65535"),
         ("otlp", "localhost:4318", "an address such as 'http://localhost:4318'"),
         ("otlp", 4318, "an address such as"),
-        ("otlp", "http://", "an address such as"),
-        ("otlp", "http://a b", "an address such as"),
-        ("otlp", "http://[::1", "an address such as"),
+        ("otlp", "http://", "an address with a host"),
+        ("otlp", "http://a b", "an address with a host"),
+        ("otlp", "http://[::1", "an address with a host"),
         ("otlp", "http://localhost:99999", "a port from 1 to 65535"),
         ("otlp", "http://localhost:0", "a port from 1 to 65535"),
         ("otlp", "http://localhost:4318/v1/traces", "no /v1/… path"),
@@ -229,7 +229,7 @@ def test_a_store_closed_too_early_does_not_keep_anything_running() -> None:
         ("capture_content", "no", "True or False"),
         ("redact", None, "True, False or a Redactor"),
         ("redact", "yes", "True, False or a Redactor"),
-        ("file", "/no/such/agent.log", "a file in a folder that is there, or create '/no/such' f"),
+        ("file", "/no/such/agent.log", "another path, or create '/no/such' first"),
         ("file", "no_logs/agent.log", "/no_logs' first"),
         ("file", "/", "the path of a file: this is a folder"),
         ("file", 5, "a path, such as 'agent.log'"),
@@ -255,7 +255,7 @@ def test_a_store_that_is_given_has_its_own_limit() -> None:
 
 @pytest.mark.parametrize(
     "otlp",
-    ["http://[::1]:4318/", "https://user:pass@desk.example.org/api/v1/otlp", "HTTP://host:65535"],
+    ["http://[::1]:4318/", "https://user:pass@desk.example.org/api/v1/otlp", "http://host:65535"],
 )
 def test_an_endpoint_that_can_be_is_let_through(otlp: str) -> None:
     assert Options(otlp=otlp).otlp == otlp

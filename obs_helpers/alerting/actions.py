@@ -9,6 +9,7 @@ from obs_helpers.alerting.impact import duration_text, error_types, impact, susp
 from obs_helpers.alerting.incident import Incident
 from obs_helpers.alerting.preview import preview
 from obs_helpers.alerting.rules import DEFAULT_RULES, AlertRule
+from obs_helpers.given import check
 from obs_helpers.store import Store
 
 KINDS = ("detect", "prevent", "mitigate")
@@ -39,9 +40,7 @@ class ActionItem:
 
     def __post_init__(self) -> None:
         """Check the kind."""
-        if self.kind not in KINDS:
-            msg = f"kind={self.kind!r} does not work; give one of {', '.join(KINDS)}"
-            raise ValueError(msg)
+        check("kind", self.kind, self.kind in KINDS, f"one of {', '.join(KINDS)}")
 
 
 def suggested(

@@ -13,6 +13,7 @@ from obs_helpers.alerting.alert import Alert
 from obs_helpers.alerting.measures import read
 from obs_helpers.alerting.rules import AlertRule
 from obs_helpers.alerting.states import RuleState
+from obs_helpers.given import check
 from obs_helpers.store import Store
 
 if TYPE_CHECKING:
@@ -86,9 +87,7 @@ def preview(
         msg = "the store has no spans; give start and end, or record something first"
         raise ValueError(msg)
     start, end = _utc(start), _utc(end)
-    if end < start:
-        msg = f"end={end} is before start={start}"
-        raise ValueError(msg)
+    check("end", end, end >= start, f"a time after start={start!r}")
     count = int((end - start).total_seconds() // every_s) + 1
     return history(
         rule, store, [start + timedelta(seconds=n * every_s) for n in range(1, count + 1)]

@@ -19,7 +19,7 @@ from obs_helpers.alerting.conditions import (
     parse_duration,
 )
 from obs_helpers.alerting.measures import MEASURES, UNITS, Labels, Measure, Question, Reading
-from obs_helpers.given import is_count
+from obs_helpers.given import check, is_count
 from obs_helpers.insight.targets import TARGET
 
 NO_DATA = ("ok", "keep", "alert")
@@ -71,9 +71,7 @@ class AlertRule:
     def __post_init__(self) -> None:
         """Check everything."""
         for name, good, remedy in self._checks():
-            if not good:
-                msg = f"rule {self.name!r}: {name}={getattr(self, name)!r} does not work; {remedy}"
-                raise ValueError(msg)
+            check(f"rule {self.name!r}: {name}", getattr(self, name), good, remedy)
         metric, comparison = parse_condition(self.condition, UNITS)
         recover = parse_comparison(self.recover, comparison.unit) if self.recover else None
         also_s = _seconds(self.also_window) if self.also_window else None
@@ -132,15 +130,14 @@ class AlertRule:
     def _checks(self) -> Iterator[tuple[str, bool, str]]:
         for name in ("name", "condition", "window", "severity", "for_", "keep_firing_for"):
             value = getattr(self, name)
-            yield name, isinstance(value, str) and value != "", "give a text"
-        yield "no_data", self.no_data in NO_DATA, f"give one of {', '.join(NO_DATA)}"
+            yield name, isinstance(value, str) and value != "", "a text"
+        yield "no_data", self.no_data in NO_DATA, f"one of {', '.join(NO_DATA)}"
         for name, least in (("min_failures", 0), ("limit", 1)):
-            value = getattr(self, name)
-            yield name, is_count(value, least), f"give a number from {least} up"
+            yield name, is_count(getattr(self, name), least), f"a number from {least} up"
         enough = self.min_samples
-        yield "min_samples", enough is None or is_count(enough, 0), "give a number from 0 up"
+        yield "min_samples", enough is None or is_count(enough, 0), "a number from 0 up"
         names = isinstance(self.by, tuple) and len(set(self.by)) == len(self.by)
-        yield "by", names, "give a tuple of different names, such as ('tool',)"
+        yield "by", names, "a tuple of different names, such as ('tool',)"
 
     def _check_by(self) -> None:
         for name in self.by:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from obs_helpers.given import check
+
 WINDOWS = ("hour", "day", "month")
 SUBJECTS = ("session", "user")
 
@@ -32,9 +34,7 @@ def check_window(window: str) -> None:
     Raises:
         ValueError: `window` is not one of `WINDOWS`.
     """
-    if window not in WINDOWS:
-        msg = f"window={window!r} is not one of {', '.join(WINDOWS)}"
-        raise ValueError(msg)
+    check("window", window, window in WINDOWS, f"one of {', '.join(WINDOWS)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +59,14 @@ class Budget:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
-        limit = self.limit_usd
-        if not (isinstance(limit, Decimal) and limit.is_finite() and limit > 0):
-            msg = f"limit_usd={limit!r} is no amount: write it as Decimal('2.50'), > 0"
-            raise ValueError(msg)
+        limit, by = self.limit_usd, self.by
+        amount = isinstance(limit, Decimal) and limit.is_finite() and limit > 0
+        check("limit_usd", limit, amount, "an amount above 0, such as Decimal('2.50')")
         if self.window is not None:
             check_window(self.window)
-        if self.by is not None and self.by not in SUBJECTS:
-            msg = f"by={self.by!r} is not one of {', '.join(SUBJECTS)}"
-            raise ValueError(msg)
-        if not self.steps or min(self.steps) <= 0:
-            msg = f"steps={self.steps!r} must be percentages above 0, such as (50, 80, 100)"
-            raise ValueError(msg)
+        check("by", by, by is None or by in SUBJECTS, f"one of {', '.join(SUBJECTS)}")
+        some = bool(self.steps) and min(self.steps) > 0
+        check("steps", self.steps, some, "percentages above 0, such as (50, 80, 100)")
 
     def __str__(self) -> str:
         """Say it in words, such as `$10 per day and user`."""

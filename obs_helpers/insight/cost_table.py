@@ -8,6 +8,7 @@ tokens, as some libraries write it, is not counted a second time.
 from typing import TYPE_CHECKING
 
 from obs_helpers import conventions as c
+from obs_helpers.given import check
 from obs_helpers.store import Store
 from obs_helpers.telemetry import current
 
@@ -52,9 +53,7 @@ def cost_table(by: str, store: Store | None = None) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    if by not in _KEYS:
-        msg = f"by={by!r} is not one of {', '.join(_KEYS)}"
-        raise ValueError(msg)
+    check("by", by, by in _KEYS, f"one of {', '.join(_KEYS)}")
     store = store or current().store
     key, join = _KEYS[by]
     query = f"""

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from obs_helpers import conventions as c
 from obs_helpers.clock import NS_PER_S, Clock, SystemClock
+from obs_helpers.given import check
 from obs_helpers.insight.budgets import Budget, BudgetAlert, check_window
 from obs_helpers.insight.cost_reader import CostReader
 from obs_helpers.insight.ledger import KEYS, SUMS, Books
@@ -153,9 +154,7 @@ class CostMonitor:
         """
         import pandas as pd
 
-        if by not in KEYS:
-            msg = f"by={by!r} is not one of {', '.join(KEYS)}"
-            raise ValueError(msg)
+        check("by", by, by in KEYS, f"one of {', '.join(KEYS)}")
         with self._lock:
             rows = self._books.ledgers[by].rows(dearest_first=by != "hour")
         return pd.DataFrame(rows, columns=[by, *SUMS])
@@ -242,7 +241,5 @@ class CostMonitor:
 
 def _usd(amount: object) -> Decimal:
     usd = Decimal(str(amount))  # of a float, what it shows, not its binary digits
-    if not 0 <= usd < _TOO_MUCH:
-        msg = f"cost_usd={amount!r} is no amount of money"
-        raise ValueError(msg)
+    check("cost_usd", amount, 0 <= usd < _TOO_MUCH, "an amount of money")
     return usd

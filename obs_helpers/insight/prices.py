@@ -14,6 +14,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING
 
 from obs_helpers.clock import NS_PER_S, SystemClock
+from obs_helpers.given import check
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
@@ -45,9 +46,8 @@ class Tokens:
         for each in fields(self):
             count = getattr(self, each.name)
             integer = isinstance(count, Integral) and not isinstance(count, bool)
-            if not integer or not 0 <= count < _TOO_MANY:
-                msg = f"{each.name}={count!r} is no number of tokens: give an integer >= 0"
-                raise ValueError(msg)
+            good = integer and 0 <= count < _TOO_MANY
+            check(each.name, count, good, "a number of tokens, an integer >= 0")
         stored = self.cached_tokens + self.cache_write_tokens
         _check_part(stored, "cached and cache-write", self.input_tokens, "input")
         _check_part(self.reasoning_tokens, "reasoning", self.output_tokens, "output")
@@ -94,9 +94,7 @@ class Rates:
         for each in fields(self):
             usd = getattr(self, each.name)
             known = isinstance(usd, Decimal) and usd.is_finite() and usd >= 0
-            if usd is not None and not known:
-                msg = f"{each.name}={usd!r} is no price: write it as Decimal('0.25'), >= 0"
-                raise ValueError(msg)
+            check(each.name, usd, usd is None or known, "a price >= 0, such as Decimal('0.25')")
 
     def cost(self, tokens: Tokens) -> Decimal:
         """Return what `tokens` cost in USD: each token is paid once."""

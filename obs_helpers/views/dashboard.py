@@ -10,6 +10,7 @@ from obs_helpers.alerting.conditions import parse_duration
 from obs_helpers.alerting.engine import AlertEngine
 from obs_helpers.clock import Clock, SystemClock
 from obs_helpers.database import StoreError
+from obs_helpers.given import check
 from obs_helpers.insight.budgets import Budget
 from obs_helpers.insight.spend import check_budget
 from obs_helpers.insight.tables import ORDERS, choices
@@ -71,9 +72,7 @@ class Dashboard:
             RuntimeError: no store is given, and no telemetry runs.
             ValueError: the window, the order or the budget cannot be.
         """
-        if order not in ORDERS:
-            msg = f"order={order!r} is not one of {', '.join(ORDERS)}"
-            raise ValueError(msg)
+        check("order", order, order in ORDERS, f"one of {', '.join(ORDERS)}")
         self.store = store or current().store
         self.choice = Choice(_window_s(window), session, model, agent, compare, order)
         self.board: Board | None = None
@@ -177,7 +176,5 @@ class Dashboard:
 
 def _window_s(window: str) -> float:
     seconds = parse_duration(window)
-    if seconds < 1:
-        msg = f"window={window!r} is shorter than a second; give 5m, 15m, 1h, 6h or 24h"
-        raise ValueError(msg)
+    check("window", window, seconds >= 1, "5m, 15m, 1h, 6h or 24h")
     return seconds
