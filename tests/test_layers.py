@@ -21,7 +21,7 @@ LAYERS = [
     {"signals.privacy", "signals.privacy.rule", "signals.privacy.vocabulary",
      "signals.privacy.check_digits"},
     {"signals.privacy.names", "signals.privacy.plausible", "signals.privacy.view",
-     "signals.privacy.nearby", "signals.privacy.personal"},
+     "signals.privacy.nearby", "signals.privacy.personal", "signals.privacy.holes"},
     {"signals.privacy.values", "signals.privacy.secrets", "signals.privacy.shell"},
     {"signals.privacy.announced", "signals.privacy.markup", "signals.privacy.tables"},
     {"signals.privacy.phrases"},

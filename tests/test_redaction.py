@@ -600,8 +600,9 @@ def test_with_a_key_the_same_value_gets_the_same_marker_everywhere() -> None:
 
 @pytest.mark.parametrize("key", ["secret", 5, True, b""])
 def test_a_key_that_is_no_bytes_is_refused_at_once(key: Any) -> None:
-    with pytest.raises(ValueError, match=f'hash_key={key!r} does not work; give bytes, such as b"'):
+    with pytest.raises(ValueError, match=r"hash_key that is .* does not work; give bytes") as no:
         Redactor(hash_key=key)
+    assert "secret" not in str(no.value)
 
 
 def test_with_a_key_a_secret_has_one_marker_under_a_key_and_in_a_text() -> None:

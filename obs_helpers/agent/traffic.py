@@ -105,8 +105,7 @@ async def replay(
     _check(hours, incidents)
     chance = Chance(seed)
     start_ns = clock.time_ns()
-    start = datetime.fromtimestamp(start_ns // NS_PER_S, UTC)
-    day = Day(start, hours, incidents=incidents)
+    day = Day(datetime.fromtimestamp(start_ns // NS_PER_S, UTC), hours, incidents=incidents)
     users = _Users(chance, clock)
     open_requests: set[asyncio.Task[None]] = set()
     soon = [incident for incident in incidents if incident.start_h < hours]

@@ -14,7 +14,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -22,6 +21,7 @@ import orjson
 from obs_helpers.given import check
 from obs_helpers.safe_json import text_of
 from obs_helpers.signals.privacy.check_digits import is_card
+from obs_helpers.signals.privacy.holes import MARKER, take
 from obs_helpers.signals.privacy.names import is_id, kind_of
 from obs_helpers.signals.privacy.recognisers import recognisers_for
 from obs_helpers.signals.privacy.rule import HOLE, Found, Recogniser, has_any, name_of
@@ -48,11 +48,9 @@ _HARMLESS = (bool, float, type(None))
 _ID_OR_VERSION = re.compile(r"[\d.]{1,64}")
 _SCHEMA_TYPES = frozenset({"string", "integer", "number", "boolean", "array", "object", "null"})
 _NAMED_BY = ("name", "key", "field", "selector", "element", "label")
-_MARKER = re.compile(r"\[[A-Z][A-Z_]{1,31}(?::[0-9a-f]{8})?\]")
 _ANSWER = "it must return (start, end, marker), the marker in capital letters and underscores"
 _BASE64_JSON = re.compile(r"[eW][w-z0-9](?<![\w+/-]..)[\w+/-]{10,}={0,2}")
 """Base64 of a text that begins with a brace or a bracket begins like this."""
-_NOT_FOUND_YET = re.compile(rf"[^{HOLE}]*[^\W{HOLE}][^{HOLE}]*")
 _JSON_IN_BASE64 = ("eyJ", "eyA", "ewo", "ewk", "W3s", "WyJ", "Wwo", "W1s", "WyA")
 
 
@@ -71,10 +69,12 @@ class Redactor:
             hash_key: With it a marker carries a keyed hash, `[EMAIL:1f0c9a2b]`: the same
                 person can be followed from line to line without being known.
         """
-        keyed = hash_key is None or (isinstance(hash_key, bytes) and hash_key != b"")
-        check("hash_key", hash_key, keyed, 'bytes, such as b"…"')
-        self.extra = tuple(extra) if isinstance(extra, Iterable) else ("no list",)
-        check("extra", extra, all(map(callable, self.extra)), "a list of functions, or of Rules")
+        if hash_key is not None and (not isinstance(hash_key, bytes) or not hash_key):
+            msg = f"a hash_key that is {'empty' if not hash_key else type(hash_key).__name__} "
+            raise ValueError(msg + 'does not work; give bytes, such as b"…"')  # it stays a secret
+        self.extra = tuple(extra) if isinstance(extra, Iterable) else (None,)
+        functions = all(map(callable, self.extra))
+        check("extra", extra, functions, "a list of functions, or of Rules")
         self.hash_key = hash_key
         self._clean_texts: set[str] = set()
         self.found: Counter[str] = Counter()
@@ -156,7 +156,7 @@ class Redactor:
         if kind is None or empty or isinstance(item, _HARMLESS) or _is_schema(item):
             return self._clean(item, depth + 1, name)
         text = item if isinstance(item, str) else text_of(item)
-        if _MARKER.fullmatch(text):
+        if MARKER.fullmatch(text):
             return text
         fitting = isinstance(item, str | int) and not kind.sure and fits(kind.marker, text)
         if kind.sure or fitting:
@@ -213,17 +213,17 @@ class Redactor:
         """Return what all recognisers find; none looks at what another has found."""
         found: list[Found] = []
         if "[" in text:
-            text = _MARKER.sub(lambda marker: HOLE * len(marker[0]), text)
+            text = MARKER.sub(lambda marker: HOLE * len(marker[0]), text)
         for recogniser in (*self.extra, *recognisers_for(text)):
             try:
                 hits = recogniser(text)
                 if hits:
-                    text = _take(hits, text, found)
+                    text = take(hits, text, found)
             except Exception as error:
                 self.last_error = f"{type(error).__name__} by {name_of(recogniser)}; {_ANSWER}"
                 raise
         if has_any(text, _JSON_IN_BASE64):
-            _take(self._hidden_json(text), text, found)
+            take(self._hidden_json(text), text, found)
         return found
 
     def _json(self, text: str) -> str | None:
@@ -256,27 +256,6 @@ class Redactor:
             return f"[{marker}]"
         text = value.encode("utf-8", "backslashreplace")
         return f"[{marker}:{hmac.new(self.hash_key, text, hashlib.sha256).hexdigest()[:8]}]"
-
-
-def _take(hits: Iterable[Found], text: str, found: list[Found]) -> str:
-    """Add the `hits` to what was `found`; return `text` with holes there."""
-    done = 0
-    for start, end, marker in sorted(hits):
-        if not (0 <= start < end <= len(text) and _is_marker(marker)):
-            msg = f"a recogniser found {start} to {end} as {marker!r} in a text of {len(text)}"
-            raise ValueError(msg)
-        if end > done:
-            start = max(start, done)
-            for part in _NOT_FOUND_YET.finditer(text, start, end):
-                found.append(Found(*part.span(), marker))
-            text = text[:start] + HOLE * (end - start) + text[end:]
-            done = end
-    return text
-
-
-@lru_cache(maxsize=256)
-def _is_marker(marker: str) -> bool:
-    return _MARKER.fullmatch(f"[{marker}]") is not None
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> None:
