@@ -92,7 +92,7 @@ def sampling(requests: int, rounds: int) -> dict[str, float]:
     best = dict.fromkeys(SAMPLINGS, float("inf"))
     for _ in range(rounds):
         for name, rules in SAMPLINGS.items():
-            obs = obs_helpers.start(log_sampling=rules)
+            obs = obs_helpers.start(level="debug", log_sampling=rules)
             log = obs.logger("x")
             gc.collect()
             total = 0
