@@ -18,7 +18,10 @@ _QUOTED = {
     '"': re.compile(r"(?:[^\"\\\n]|\\.){1,4000}"),
     "`": re.compile(r"[^`\n]{1,4000}"),
 }
-_UNQUOTED = re.compile(rf"(?:[^\s\"'`,;&{HOLE}]|&(?![\w.-]{{1,40}}=|[a-z]{{2,5}};)){{1,4000}}")
+_UNQUOTED = re.compile(
+    rf"[^\s\"'`,;&{HOLE}]{{1,4000}}"
+    rf"(?:&(?![\w.-]{{1,40}}=|[a-z]{{2,5}};)[^\s\"'`,;&{HOLE}]{{1,4000}}){{0,9}}"
+)
 _HOLES = re.compile(f"{HOLE}*")
 _OPENING = re.compile(QUOTE)
 _WRAPPED = re.compile(r"(?:(?:\w{1,20}\.)?Secret(?:Str|Bytes)?\(|[bB])(?=[\"'])")
