@@ -337,7 +337,8 @@ import signal
 import sys
 import obs_helpers
 
-signal.signal(signal.SIGTERM, signal.default_int_handler)
+for number in (signal.SIGINT, signal.SIGTERM):  # whatever this process was started with
+    signal.signal(number, signal.default_int_handler)
 obs = obs_helpers.start(store=sys.argv[1])
 log, done, n, interrupts, told = obs.logger("test"), [], 0, 0, -1
 while told < 20:
@@ -376,9 +377,11 @@ def test_interrupts_in_the_middle_of_anything_lose_no_line(tmp_path: Path) -> No
 
 ENDLESS = """
 import _thread
+import signal
 import threading
 import obs_helpers
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 obs = obs_helpers.start()
 obs.logger("test").info("line")
 try:
