@@ -186,6 +186,7 @@ IN_CONTEXT = [
     ("Şifrem: {}", "SECRET", "hunter22"),
     ("İİ İstanbul password={} x", "SECRET", "hunter22"),
     ("CNPJ {}", "NATIONAL_ID", "76.351.108/0001-90"),
+    ("pay with {}", "CARD", "3606 5543 0307 96"),
     ("Aadhaar number ({})", "NATIONAL_ID", "649986328110"),
     ("From: {} <desk>", "NAME", "Ada Lovelace"),
     ("The passenger's name is {} today", "NAME", "Ada Lovelace"),
