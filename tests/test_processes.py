@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 import obs_helpers
@@ -460,6 +461,9 @@ print(way.delivered, way.waiting, way.dropped, way.failing)
 
 
 @POSIX
+@pytest.mark.skipif(
+    duckdb.__version__.startswith("1.3."), reason="this DuckDB damages a row of a file then"
+)
 def test_while_the_disk_is_full_rows_wait_and_are_written_when_there_is_room(
     tmp_path: Path,
 ) -> None:
