@@ -19,14 +19,13 @@ from opentelemetry.sdk.metrics.export import (
     MetricsData,
     PeriodicExportingMetricReader,
 )
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 from obs_helpers.clock import Clock, SystemClock
-from obs_helpers.conventions import SERVICE_NAME
 from obs_helpers.health import Tally, Way
 from obs_helpers.otlp_http import Exporter, size_of
 from obs_helpers.outbox import Outbox
+from obs_helpers.signals.resource import resource_of
 from obs_helpers.signals.spans import Redact, RedactingExporter
 from obs_helpers.trouble import Trouble
 
@@ -79,7 +78,7 @@ class Otlp:
         )
         self._stop_timer = SystemClock().every(COLLECT_S, self.collect)
         self._closed = False
-        provider = LoggerProvider(Resource.create({SERVICE_NAME: service}), shutdown_on_exit=False)
+        provider = LoggerProvider(resource_of(service, redact), shutdown_on_exit=False)
         provider.add_log_record_processor(_Lines(self._lines))
         self._logger = provider.get_logger("obs_helpers")
 

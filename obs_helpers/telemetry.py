@@ -151,7 +151,7 @@ class Telemetry(Owner):
 
     def _make_traces(self) -> None:
         self.tracer_provider = traces.make_provider(
-            self.options.service, Chance(self.options.seed), self.options.sampling
+            self.options.service, Chance(self.options.seed), self.options.sampling, self.redact
         )
         self._closers.append(self.tracer_provider.shutdown)
         self._spans = spans.SpanBuffer(self.redact)

@@ -922,6 +922,29 @@ def test_no_personal_data_leaves_by_any_way_out(
     assert EMAIL not in file.read_text() + capsys.readouterr().out
 
 
+def test_what_the_environment_says_of_the_service_is_redacted_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", f"owner={EMAIL},password=hunter22,zone=eu")
+    with receiver() as collector:
+        obs = obs_helpers.start(otlp=collector.url, prometheus_port=0)
+        with obs.tracer.span("work"):
+            obs.logger("test").info("hello")
+        obs.flush()
+        with urllib.request.urlopen(obs.prometheus_url) as answer:
+            page = answer.read().decode()
+        obs.shutdown()
+    raw = {path: b"".join(bodies).decode("latin-1") for path, bodies in collector.bodies.items()}
+    assert set(raw) == {"/v1/traces", "/v1/logs", "/v1/metrics"}
+    for text in (page, *raw.values()):
+        assert "[EMAIL]" in text
+        assert "[SECRET]" in text
+        assert "zone" in text
+        assert EMAIL not in text
+        assert "hunter22" not in text
+
+
 def test_an_endpoint_that_is_not_there_disturbs_nobody() -> None:
     pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
     with socket.socket() as nobody:

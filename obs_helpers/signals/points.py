@@ -14,12 +14,12 @@ from opentelemetry.sdk.metrics.export import (
     MetricsData,
 )
 from opentelemetry.sdk.metrics.view import View
-from opentelemetry.sdk.resources import Resource
 
 from obs_helpers import conventions as c
 from obs_helpers.clock import Clock
 from obs_helpers.limits import MAX_WAITING
 from obs_helpers.safe_json import dumps
+from obs_helpers.signals.resource import resource_of
 from obs_helpers.signals.series import LimitedMeterProvider, Redact
 
 _TWICE = {c.RUN_DURATION: c.RESPONSE, c.TOOL_DURATION: c.TOOL_CALL}
@@ -101,7 +101,7 @@ def make_provider(
     return LimitedMeterProvider(
         redact,
         metric_readers=readers,
-        resource=Resource.create({c.SERVICE_NAME: service}),
+        resource=resource_of(service, redact),
         views=[
             View(instrument_name=measured.name, name=name)
             for measured, outline in _TWICE.items()

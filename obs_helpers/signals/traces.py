@@ -4,12 +4,11 @@ A span is visible from its start: a run that hangs can be seen while it hangs.
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import orjson
 from opentelemetry import context, trace
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
@@ -19,6 +18,7 @@ from opentelemetry.util._decorator import _agnosticcontextmanager
 from obs_helpers import conventions as c
 from obs_helpers.clock import Chance, Clock, SystemClock
 from obs_helpers.safe_json import describe, jsonable, text_of
+from obs_helpers.signals.resource import resource_of
 
 Attributes = Mapping[str, Any]
 
@@ -155,11 +155,13 @@ class SeededIds(IdGenerator):
         return self._bits(128) or 1
 
 
-def make_provider(service: str, chance: Chance, sampling: float) -> TracerProvider:
+def make_provider(
+    service: str, chance: Chance, sampling: float, redact: Callable[[Any], Any] | None = None
+) -> TracerProvider:
     """Return a tracer provider that keeps the share `sampling` of all traces."""
     return TracerProvider(
         sampler=ParentBased(TraceIdRatioBased(sampling)),
-        resource=Resource.create({c.SERVICE_NAME: service}),
+        resource=resource_of(service, redact),
         id_generator=SeededIds(chance),
         shutdown_on_exit=False,
     )
