@@ -18,6 +18,7 @@ from obs_helpers import archive, database
 from obs_helpers.database import Gone, Params, StoreError
 from obs_helpers.forks import Owner, watch_forks
 from obs_helpers.given import check, is_count
+from obs_helpers.interrupts import interruptible, uninterrupted
 from obs_helpers.schema import INSERT, TABLES, typed
 from obs_helpers.sources import Provisional, Source
 
@@ -126,9 +127,7 @@ class Store(Owner):
         try:
             self.flush()
             cursor = self._con.cursor()
-            return database.interruptible(
-                cursor, lambda: fetch(database.asked(cursor, query, params))
-            )
+            return interruptible(cursor, lambda: fetch(database.asked(cursor, query, params)))
         except database.NO_ANSWER as error:
             raise StoreError(str(error)) from None
 
@@ -144,7 +143,11 @@ class Store(Owner):
         return pd.DataFrame(rows, columns=["table", "rows", "evicted", "dropped"])
 
     def forget_before(self, limit: datetime) -> None:
-        """Delete what is older than `limit`, UTC unless it says otherwise; it counts as evicted."""
+        """Delete what is older than `limit`, UTC unless it says otherwise; it counts as evicted.
+
+        Raises:
+            ValueError: `limit` is no datetime.
+        """
         check("limit", limit, isinstance(limit, datetime), "a datetime")
         moment = limit.astimezone(UTC).replace(tzinfo=None) if limit.tzinfo else limit
         with self._alone():
@@ -212,7 +215,7 @@ class Store(Owner):
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """Let no other thread and no signal come between what belongs together."""
-        with self._lock, database.uninterrupted():
+        with self._lock, uninterrupted():
             yield
 
     def _take(self, source: Source) -> None:

@@ -27,7 +27,11 @@ PAUSE_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """A fault that is on from one hour of the day to another: the ground truth."""
+    """A fault that is on from one hour of the day to another: the ground truth.
+
+    Raises:
+        ValueError: there is no such fault, no such share, or no such time.
+    """
 
     fault: str
     rate: float
@@ -101,6 +105,9 @@ async def replay(
 
     Requests arrive by a daily curve, `per_minute` on average, at times that depend on
     `seed` alone. With `progress` a bar appears when it takes over a second.
+
+    Raises:
+        ValueError: `hours` is no time, or `incidents` no list of them.
     """
     _check(hours, incidents)
     chance = Chance(seed)

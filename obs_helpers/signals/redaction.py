@@ -68,6 +68,9 @@ class Redactor:
                 If it raises, the whole value is dropped: see `last_error`.
             hash_key: With it a marker carries a keyed hash, `[EMAIL:1f0c9a2b]`: the same
                 person can be followed from line to line without being known.
+
+        Raises:
+            ValueError: `extra` is no list of functions, or `hash_key` no bytes.
         """
         if hash_key is not None and (not isinstance(hash_key, bytes) or not hash_key):
             msg = f"a hash_key that is {'empty' if not hash_key else type(hash_key).__name__} "
