@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from obs_helpers.signals.own_lines import own_line
 from tests.log_writers import acknowledged, line, read, written
 
 ROOT = Path(__file__).parents[1]
+NOBODY = 65534
+"""The user and the group that own nothing."""
 POSIX = pytest.mark.skipif(os.name == "nt", reason="forks, signals and limits of POSIX")
 
 
@@ -438,17 +441,35 @@ def test_a_read_only_folder_sends_lines_to_stderr_until_it_is_writable(
         assert [each.get("lines", each.get("number")) for each in read(disk)] == [2, 2]
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="permissions do not stop root")
+@contextmanager
+def a_users_folder() -> Iterator[Path]:
+    """Yield a folder of the user who runs the block; that is nobody instead of root."""
+    with tempfile.TemporaryDirectory() as name:
+        root = os.geteuid() == 0
+        if root:
+            os.chown(name, NOBODY, NOBODY)
+            os.seteuid(NOBODY)
+        try:
+            yield Path(name)
+        finally:
+            if root:
+                os.seteuid(0)
+
+
+@POSIX
 def test_a_folder_without_permission_sends_lines_to_stderr(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    tmp_path.chmod(0o555)
-    obs = obs_helpers.start(file=tmp_path / "agent.log")
-    log(obs, 0)
-    assert said(capfd)[1] == [0]
-    tmp_path.chmod(0o755)
-    log(obs, 1)
-    assert numbers(tmp_path) == [1]
+    """Permissions do not stop root, so root becomes somebody else."""
+    with a_users_folder() as folder:
+        folder.chmod(0o555)
+        obs = obs_helpers.start(file=folder / "agent.log")
+        log(obs, 0)
+        assert said(capfd)[1] == [0]
+        folder.chmod(0o755)
+        log(obs, 1)
+        assert numbers(folder) == [1]
+        obs.shutdown()
 
 
 def test_a_folder_that_goes_and_comes_back_costs_no_line_and_warns_once(
