@@ -26,9 +26,12 @@ class Gone:
     """Stands for the database of a closed store, and in a forked child."""
 
     def __init__(self, path: str, closed: bool = False) -> None:
-        why = f"stayed with process {os.getppid()}, which forked this one; call start() here, with"
-        why = f"is closed; open it with Store({path!r})" if closed else f"{why} a store of its own"
-        self._why = f"the store {path!r} {why}"
+        self._why = (
+            f"the store {path!r} is closed; open it with Store({path!r})"
+            if closed
+            else f"the store {path!r} stayed with process {os.getppid()}, which forked this one; "
+            "call start() here, with a store of its own"
+        )
 
     def __getattr__(self, name: str) -> Any:
         raise StoreError(self._why)

@@ -129,10 +129,10 @@ class Redactor:
                 for head, value in items
             ]
         return [
-            self._clean(item, depth + 1, name)
-            if not (isinstance(before, str) and before.startswith("-"))
-            else self._under(before, item, depth + 1, name)  # ["--password", …]
-            for before, item in zip([None, *items], items, strict=False)
+            self._under(before, item, depth + 1, name)
+            if isinstance(before, str) and before.startswith("-")  # ["--password", …]
+            else self._clean(item, depth + 1, name)
+            for before, item in zip([None, *items[:-1]], items, strict=True)
         ]
 
     def _mapping(self, value: Mapping[Any, Any], depth: int, parent: str) -> dict[Any, Any]:
