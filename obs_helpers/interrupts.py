@@ -12,13 +12,13 @@ import duckdb
 
 
 @contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait until the block ends.
+def uninterrupted() -> Iterator[Callable[[], None]]:
+    """Let Ctrl-C and SIGTERM wait until the block ends, or calls what it is given.
 
-    In the middle of it nobody could tell whether a batch has been written.
+    In the middle of a write nobody could tell whether a batch has been written.
     """
     if threading.current_thread() is not threading.main_thread():  # signals go to the main one
-        yield
+        yield lambda: None
         return
     usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     handlers = {number: handler for number, handler in usual.items() if callable(handler)}
@@ -26,21 +26,24 @@ def uninterrupted() -> Iterator[None]:
     ended = False
 
     def later(number: int, frame: FrameType | None) -> None:
-        if ended:  # one that comes while the handlers are put back
-            handlers[signal.Signals(number)](number, frame)
         waiting.append((number, frame))
+        if ended:  # one that comes while the handlers are put back
+            deliver()
+
+    def deliver() -> None:
+        while waiting:
+            number, frame = waiting.pop(0)
+            handlers[signal.Signals(number)](number, frame)
 
     for number in handlers:
         signal.signal(number, later)
     try:
-        yield
+        yield deliver
     finally:
         ended = True
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        if waiting:
-            first, frame = waiting[0]
-            handlers[signal.Signals(first)](first, frame)
+        deliver()
 
 
 def interruptible(cursor: duckdb.DuckDBPyConnection, ask: Callable[[], Any]) -> Any:
@@ -49,18 +52,20 @@ def interruptible(cursor: duckdb.DuckDBPyConnection, ask: Callable[[], Any]) -> 
         return ask()  # no signal comes here
     answer: Future[Any] = Future()
     thread = threading.Thread(target=_answer, args=(answer, ask), name="obs_helpers.question")
-    try:
-        thread.start()
-    except RuntimeError:  # the process ends: no thread can begin
-        return ask()
-    try:
-        while thread.is_alive():  # with a timeout: not every signal ends a wait
-            thread.join(0.1)
-        return answer.result()
-    finally:
-        while thread.is_alive():  # again: an interrupt before the question begins is lost
-            cursor.interrupt()
-            thread.join(0.05)
+    with uninterrupted() as deliver:  # an interrupted join takes a running thread for ended
+        try:
+            thread.start()
+        except RuntimeError:  # the process ends: no thread can begin
+            return ask()
+        try:
+            while thread.is_alive():
+                thread.join(0.1)  # with a timeout: not every signal ends a wait
+                deliver()
+        finally:
+            while thread.is_alive():  # again: an interrupt before the question begins is lost
+                cursor.interrupt()
+                thread.join(0.05)
+    return answer.result()
 
 
 def _answer(answer: "Future[Any]", ask: Callable[[], Any]) -> None:

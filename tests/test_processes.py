@@ -376,9 +376,12 @@ def test_interrupts_in_the_middle_of_anything_lose_no_line(tmp_path: Path) -> No
     assert len(set(kept) - acknowledged) <= 20  # those that an interrupt did not let return
 
 
-ENDLESS = """
+ENDLESS = "SELECT count(*) FROM range(100000) a(x), range(100000000) b(y) WHERE x + y = -1"
+
+LONG_QUESTION = """
 import _thread
 import signal
+import sys
 import threading
 import obs_helpers
 
@@ -387,7 +390,7 @@ obs = obs_helpers.start()
 obs.logger("test").info("line")
 try:
     threading.Timer(0.1, _thread.interrupt_main).start()
-    obs.store.value("SELECT count(*) FROM range(100000) a, range(100000000) b WHERE a + b = -1")
+    obs.store.value(sys.argv[1])
 except KeyboardInterrupt:
     print("interrupted")
 print(obs.store.value("SELECT count(*) FROM logs"), flush=True)
@@ -396,9 +399,63 @@ print(obs.store.value("SELECT count(*) FROM logs"), flush=True)
 
 def test_an_interrupt_ends_a_long_question_and_the_store_answers_the_next() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", ENDLESS], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", LONG_QUESTION, ENDLESS], capture_output=True, text=True, timeout=60
     )
     assert (done.stdout, done.stderr, done.returncode) == ("interrupted\n1\n", "", 0)
+
+
+INTERRUPTED_AT_EVERY_LINE = """
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Any
+import obs_helpers
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+obs = obs_helpers.start()
+obs.logger("test").info("line")
+
+
+def interrupted_at(step: int, query: str) -> bool:
+    steps = 0
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal steps
+        if event == "line" and frame.f_code.co_filename.endswith(("interrupts.py", "threading.py")):
+            steps += 1
+            if steps == step:
+                signal.raise_signal(signal.SIGINT)
+        return trace
+
+    sys.settrace(trace)
+    try:
+        obs.store.value(query)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+    return False
+
+
+obs.store.value("SELECT 1")
+short = 1
+while interrupted_at(short, "SELECT 1"):
+    short += 1
+long = {interrupted_at(step, sys.argv[1]) for step in range(1, short + 20, 4)}
+running = [thread.name for thread in threading.enumerate() if "question" in thread.name]
+print(short > 50, long, running, obs.store.value("SELECT count(*) FROM logs"), flush=True)
+"""
+
+
+def test_an_interrupt_at_any_line_of_a_question_ends_it_and_leaves_nothing_running() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_AT_EVERY_LINE, ENDLESS],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("True {True} [] 1\n", "", 0)
 
 
 KILLED = """
