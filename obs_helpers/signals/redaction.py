@@ -30,8 +30,8 @@ from obs_helpers.signals.privacy.view import View, is_disguised
 
 MAX_SCAN = 32_768
 """Characters of one text that are searched; the rest is cut off, with a mark."""
-_SHORT, _REMEMBERED = 64, 4096
-"""Texts found clean are remembered up to this length and number: events repeat."""
+_SHORT, _REMEMBERED = 512, 4096
+"""Texts found clean are remembered up to this length and number: agents repeat themselves."""
 _EDGE = 512
 """Searched beyond the cut, so that a value on the edge is found whole."""
 MAX_DEPTH = 12

@@ -5,6 +5,7 @@ must look like what the name announces.
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from obs_helpers.signals.privacy.names import GLUED, LAST_WORDS, MAX_NAME, TELLING_WORDS, kind_of
@@ -109,7 +110,7 @@ def _ends(lower: str, at: int, length: int) -> bool:
 def _values(text: str, sign: re.Match[str], pattern: re.Pattern[str]) -> list[Found]:
     """Return what follows a sign, if the name before it gives it away."""
     name = _name_before(text, sign.start())
-    marker = _marker(name, sign[0]) if name else None
+    marker = _marker(name.text, sign[0]) if name else None
     if name is None or marker is None or not _announces(text, name, sign, pattern):
         return []
     values = value_after(text, sign.end(), marker, name.text, sign[0].strip())
@@ -126,15 +127,16 @@ def _name_before(text: str, end: int) -> _Name | None:
     return _Name(match["name"][::-1], text[start - 1 : start], match["between"])
 
 
-def _marker(name: _Name, sign: str) -> str | None:
+@lru_cache(maxsize=4096)
+def _marker(name: str, sign: str) -> str | None:
     saying = sign.strip().rstrip(":").replace("'", "").replace(" ", "").isalpha()
-    *_, last = name.text.rsplit(" ", 1)
+    *_, last = name.rsplit(" ", 1)
     kind = kind_of(last)
-    if last != name.text and (kind or last.lower() in LAST_WORDS):
-        kind = kind_of(" ".join(name.text.split(" ")[-3:]))
-    if kind is None and (saying or not sign.strip() or (" for " in name.text and sign[0] == ":")):
-        kind = kind_of(re.split(r" (?:for|to|of) (?!birth)", name.text)[0])
-        if name.text.lower().endswith(("my key", "our key")):
+    if last != name and (kind or last.lower() in LAST_WORDS):
+        kind = kind_of(" ".join(name.split(" ")[-3:]))
+    if kind is None and (saying or not sign.strip() or (" for " in name and sign[0] == ":")):
+        kind = kind_of(re.split(r" (?:for|to|of) (?!birth)", name)[0])
+        if name.lower().endswith(("my key", "our key")):
             return "SECRET"
     return kind.marker if kind else None
 
