@@ -10,6 +10,8 @@ CLEAN_LINES: dict[str, tuple[Template, ...]] = {
         "traceparent: 00-{hex32}-{hex16}-01",
         "conversation_id={ulid} tool_call_id={call} request_id=req_{hex32}",
         "{tsl} DEBUG resumed session {uuid} (thread_id={uuid})",
+        "{ts} level=info event=call_finished id={maker_id} request={maker_id} attempt={n}",
+        "{tsl} INFO stored {maker_id} as part of {maker_id}, {n} items",
         {"event": "tool_call", "session_id": "{uuid}", "trace_id": "{hex32}", "span_id": "{hex16}"},
     ),
     "ids, all digits": (

@@ -37,6 +37,13 @@ def account_that_fails(draw: random.Random) -> str:
     return f"{country}{(int(mod97(country, body)) + 5) % 97 + 1:02d}{body}"
 
 
+MAKER_IDS = (
+    *("call_", "chatcmpl-", "msg_01", "toolu_01", "resp_", "run_", "thread_", "asst_", "file-"),
+    *("req_011", "vs_", "batch_", "org-", "proj_", "gen-1767600000-", "session_", "pi_3", "cus_"),
+    *("evt_1", "sub_1", "price_1", "prod_", "in_1"),
+)
+"""Of answers, calls, files and payments: ids that look much like keys."""
+
 FILLERS: dict[str, Callable[[random.Random], Any]] = {
     "ts": lambda d: f"{moment(d):%Y-%m-%dT%H:%M:%S}.{d.randrange(1000):03d}Z",
     "tsl": lambda d: f"{moment(d):%Y-%m-%d %H:%M:%S},{d.randrange(1000):03d}",
@@ -61,6 +68,7 @@ FILLERS: dict[str, Callable[[random.Random], Any]] = {
     "blob": lambda d: some(d, 96, ALNUM + "+/") + "==",
     "ulid": lambda d: "01" + some(d, 24, "0123456789ABCDEFGHJKMNPQRSTVWXYZ"),
     "call": lambda d: "call_" + some(d, 24, ALNUM),
+    "maker_id": lambda d: d.choice(MAKER_IDS) + some(d, 24, ALNUM),
     "n": lambda d: d.randrange(1, 60),
     "tokens": lambda d: d.randrange(20, 200_000),
     "big": lambda d: d.randrange(10**8, 10**10),

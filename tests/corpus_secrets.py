@@ -142,6 +142,39 @@ def cvv(draw: random.Random) -> Value:
     return written(draw, some(draw, 3))
 
 
+def discord(draw: random.Random) -> Value:
+    """Return the token of a bot: its id in base64, a time and a signature."""
+    bot = base64.b64encode(f"1{some(draw, 17)}".encode()).decode()
+    secret = some(draw, 38, ALNUM)
+    return halves(f"{bot}.{some(draw, 6, ALNUM)}.{secret}", secret)
+
+
+def azure_client(draw: random.Random) -> Value:
+    secret = some(draw, 34, ALNUM)
+    return halves(f"{some(draw, 3, ALNUM)}8Q~{secret}", secret)
+
+
+def ended(length: int, end: str) -> Maker:
+    """Return a maker of hexadecimal keys that only their end gives away."""
+
+    def made(draw: random.Random) -> Value:
+        body = some(draw, length, HEX)
+        return halves(body + end, body)
+
+    return made
+
+
+def two_parts(prefix: str, first: int, between: str, second: int, alphabet: str = HEX) -> Maker:
+    """Return a maker of keys in two parts of one alphabet."""
+
+    def made(draw: random.Random) -> Value:
+        body = some(draw, second, alphabet)
+        head = some(draw, first, alphabet)
+        return halves(f"{prefix}{head}{between}{body}", body)
+
+    return made
+
+
 _CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ" + DIGITS
 PUBLIC: dict[str, Maker] = {
     "OpenAI": one_of(
@@ -178,7 +211,37 @@ PUBLIC: dict[str, Maker] = {
     "SendGrid": dotted_key("SG.", 22, 43),
     "DigitalOcean": key("dop_v1_", 64, HEX),
     "Databricks": key("dapi", 32, HEX),
-    "Azure": account_key,
+    "Azure": one_of(account_key, azure_client),
+    "Cerebras": key("csk-", 48, "abcdefghijkmnpqrtuvwxyz" + DIGITS),
+    "Pinecone": key("pcsk_", 70),
+    "Together": key("tgp_v1_", 43, URL_SAFE),
+    "Jina": key("jina_", 60),
+    "Firecrawl": key("fc-", 32, HEX),
+    "E2B": key("e2b_", 40, HEX),
+    "Weights & Biases": key("wandb_v1_", 70),
+    "AWS Bedrock": key("ABSK", 108, BASE64),
+    "Twilio": key("SK", 32, HEX),
+    "Discord": discord,
+    "Mailchimp": ended(32, "-us14"),
+    "Brevo": two_parts("xkeysib-", 64, "-", 16),
+    "Resend": two_parts("re_", 8, "_", 24, ALNUM),
+    "Airtable": two_parts("pat", 14, ".", 64),
+    "Notion": one_of(key("secret_", 43), key("ntn_", 46)),
+    "HubSpot": hyphened("pat-na1-"),
+    "Atlassian": one_of(key("ATATT3", 180, URL_SAFE), key("ATBB", 32)),
+    "Artifactory": key("AKCp", 69),
+    "Sourcegraph": key("sgp_", 40, HEX),
+    "Vault": one_of(key("hvs.", 95, URL_SAFE), key("hvb.", 140, URL_SAFE)),
+    "1Password": key("ops_eyJ", 250),
+    "Grafana": one_of(two_parts("glsa_", 32, "_", 8), key("glc_eyJ", 100)),
+    "New Relic": one_of(key("NRAK-", 27, _CAPITALS), key("NRII-", 32)),
+    "Dynatrace": two_parts("dt0c01.", 24, ".", 64, _CAPITALS),
+    "LaunchDarkly": hyphened("sdk-"),
+    "Plaid": hyphened("access-sandbox-"),
+    "Supabase": one_of(key("sbp_", 40, HEX), key("sb_secret_", 31)),
+    "PlanetScale": one_of(key("pscale_tkn_", 43), key("pscale_pw_", 43)),
+    "Square": key("EAAA", 60, URL_SAFE),
+    "Shopify": key("shpat_", 32, HEX),
     "JWT": jwt,
     "PEM": pem,
 }

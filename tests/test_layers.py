@@ -19,7 +19,7 @@ LAYERS = [
     {"signals", "agent", "insight", "views"},
     {"alerting", "alerting.alert"},
     {"signals.privacy", "signals.privacy.rule", "signals.privacy.vocabulary",
-     "signals.privacy.check_digits"},
+     "signals.privacy.check_digits", "signals.privacy.key_formats"},
     {"signals.privacy.names", "signals.privacy.plausible", "signals.privacy.view",
      "signals.privacy.nearby", "signals.privacy.personal", "signals.privacy.holes"},
     {"signals.privacy.values", "signals.privacy.secrets", "signals.privacy.shell"},

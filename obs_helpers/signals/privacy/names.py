@@ -49,7 +49,18 @@ LAST_WORDS = frozenset(
     name.split()[-1] for name in (*vocabulary.SECRET_PAIRS, *_MARKERS, *vocabulary.MORE_WORDS)
 )
 """A name of several words that tells anything ends in one of these."""
-GLUED = ("password", "passwd", "pwd", "token", "secret", "apikey", "passphrase")
+GLUED = (
+    "password",
+    "passwd",
+    "pwd",
+    "token",
+    "secret",
+    "apikey",
+    "accesskey",
+    "secretkey",
+    "privatekey",
+    "passphrase",
+)
 
 
 def words(name: str) -> list[str]:

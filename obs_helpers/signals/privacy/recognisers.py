@@ -9,7 +9,7 @@ from obs_helpers.signals.privacy.nearby import NEARBY
 from obs_helpers.signals.privacy.personal import MAIL, PERSONAL
 from obs_helpers.signals.privacy.phrases import PHRASES
 from obs_helpers.signals.privacy.rule import Recogniser, words_of
-from obs_helpers.signals.privacy.secrets import SECRETS
+from obs_helpers.signals.privacy.secrets import SECRETS, long_keys
 from obs_helpers.signals.privacy.shell import SHELL
 from obs_helpers.signals.privacy.tables import TABLES
 
@@ -40,4 +40,4 @@ def recognisers_for(text: str) -> tuple[Recogniser, ...]:
 @cache
 def _recognisers(chosen: int) -> tuple[Recogniser, ...]:
     families = [family.recognisers for family, bit in _BITS if chosen & bit]
-    return (*chain.from_iterable(families), *PERSONAL)
+    return (long_keys, *chain.from_iterable(families), *PERSONAL)

@@ -13,7 +13,8 @@ SECRET_NAMES = _listed(
     wachtwoord lösenord passord salasana hasło heslo parola clave schlüssel contraseña password
     passwords passwd pwd passphrase passcode passkey secret secrets token jwt otp authorization
     cookie cookies credential credentials cvv cvc cvv2 pin apikey bearer connectionstring
-    mnemonic kennwort passwort contrasena senha pw şifre şifrem sifre parolam
+    cred creds storepass keypass mnemonic kennwort passwort contrasena senha pw şifre şifrem sifre
+    parolam
     """
 )
 """A name that ends in one of these holds a secret."""
@@ -29,7 +30,8 @@ SECRET_PAIRS = _listed(
     answer, seed phrase, recovery phrase, db pass, user pass, smtp pass, admin pass, root pass,
     mysql pass, redis pass, postgres pass, mail pass, wpa key, wpa2 key, wpa3 key, wifi key,
     wlan key, network key, openai key, anthropic key, gemini key, mistral key, cohere key,
-    stripe key, sendgrid key
+    stripe key, sendgrid key, serpapi key, app key, function key, functions key, consumer key,
+    deploy key, admin key, role key, mfa code, code verifier
     """,
     ",",
 )
