@@ -27,7 +27,7 @@ class Way:
     """store, OTLP or file."""
     waiting: int
     limit: int | None
-    """How many can wait; None where nothing waits."""
+    """How many can wait, fewer of long texts (`limits.MAX_WAITING_TEXT`); None: nothing waits."""
     delivered: int
     dropped: int
     """Lost for good: no room to wait, refused, or not sent when the process ended."""

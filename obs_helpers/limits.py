@@ -18,6 +18,8 @@ MAX_EVENT = 262_144
 MAX_WAITING = 100_000
 """Spans, log lines and metric points that wait for the store, of each kind. What finds no
 room is counted as dropped."""
+MAX_WAITING_TEXT = 67_108_864
+"""Characters in all of what waits on one way, about: a few long texts fill it too."""
 
 # OpenTelemetry's own limits hold for spans: 128 attributes, 128 events and 128 links, the
 # newest ones; its environment variables (`OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT` …) change them.

@@ -26,7 +26,7 @@ from obs_helpers.health import Tally, Way
 from obs_helpers.otlp_http import Exporter, size_of
 from obs_helpers.outbox import Outbox
 from obs_helpers.signals.resource import resource_of
-from obs_helpers.signals.spans import Redact, RedactingExporter
+from obs_helpers.signals.spans import Redact, RedactingExporter, text_size
 from obs_helpers.trouble import Trouble
 
 WAIT_S = 5.0
@@ -67,8 +67,8 @@ class Otlp:
             send = self._trouble.watch(signal, exporter.send)
             return Outbox((signal, "OTLP"), send, Tally(clock, redact), limit, **more)
 
-        self._spans = outbox("traces", spans, MAX_SPANS, batch=BATCH)
-        self._lines = outbox("logs", lines, MAX_LINES, batch=BATCH)
+        self._spans = outbox("traces", spans, MAX_SPANS, batch=BATCH, text=text_size)
+        self._lines = outbox("logs", lines, MAX_LINES, batch=BATCH, text=_text_of)
         self._points = outbox("metrics", metrics, MAX_POINTS, batch=1, size=size_of)
         self._outboxes = (self._spans, self._lines, self._points)
         self.span_processor = _Spans(self._spans)
@@ -153,6 +153,11 @@ class _Lines(LogRecordProcessor):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return True
+
+
+def _text_of(record: ReadableLogRecord) -> int:
+    values = [record.log_record.body, *(record.log_record.attributes or {}).values()]
+    return sum([len(value) for value in values if isinstance(value, str)])
 
 
 class _Metrics(MetricExporter):

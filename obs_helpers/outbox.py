@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 from obs_helpers.clock import Chance
 from obs_helpers.forks import Owner, watch_forks
 from obs_helpers.health import Tally, Way
+from obs_helpers.limits import MAX_WAITING_TEXT
 
 Item = TypeVar("Item")
 
@@ -34,6 +35,7 @@ class Outbox(Owner, Generic[Item]):
         limit: int,
         batch: int,
         size: Callable[[Item], int] = lambda _: 1,
+        text: Callable[[Item], int] = lambda _: 0,
     ) -> None:
         """Start the thread that delivers.
 
@@ -45,11 +47,13 @@ class Outbox(Owner, Generic[Item]):
             limit: Sizes of the items that wait, at the most.
             batch: Items sent at once, at the most.
             size: What an item counts for.
+            text: About how many characters it has: all that wait have `MAX_WAITING_TEXT`,
+                at the most.
         """
         self._way, self._send, self._tally = way, send, tally
-        self._limit, self._batch, self._size = limit, batch, size
+        self._limit, self._batch, self._size, self._text_of = limit, batch, size, text
         self._items: deque[Item] = deque()
-        self._waiting = self._settled = self._failed = 0
+        self._waiting = self._text = self._settled = self._failed = 0
         self._hurry = self._closed = self._given_up = False
         self._rest_s = 0.0
         self._chance = Chance().stream()
@@ -60,13 +64,15 @@ class Outbox(Owner, Generic[Item]):
 
     def put(self, item: Item) -> None:
         """Keep the item for delivery, or count it as dropped."""
-        size = self._size(item)
+        size, text = self._size(item), self._text_of(item)
         with self._changed:
-            if self._closed or self._waiting + size > self._limit:
+            full = self._waiting + size > self._limit or self._text + text > MAX_WAITING_TEXT
+            if self._closed or full:
                 self._tally.dropped += size
                 return
             self._items.append(item)
             self._waiting += size
+            self._text += text
             if len(self._items) == self._batch:
                 self._changed.notify_all()
 
@@ -177,6 +183,7 @@ class Outbox(Owner, Generic[Item]):
                 self._items.popleft()
             size = sum(map(self._size, batch))
             self._waiting -= size
+            self._text -= sum(map(self._text_of, batch))
             self._settled += size
             if refused:
                 self._tally.failed(why, lost=refused)

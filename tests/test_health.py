@@ -13,6 +13,7 @@ import obs_helpers
 from obs_helpers import Redactor, Telemetry, VirtualClock
 from obs_helpers.clock import SystemClock
 from obs_helpers.health import Health, Tally, Way
+from obs_helpers.limits import MAX_WAITING_TEXT
 from obs_helpers.outbox import Outbox
 from obs_helpers.signals.log_file import LogFile
 from obs_helpers.ways import FileWay
@@ -264,6 +265,28 @@ def test_a_full_batch_goes_out_at_once_and_what_is_left_with_the_next_flush() ->
     assert outbox.close()(10) == 0
     outbox.put(26)
     assert outbox.way() == Way("logs", "test", 0, 100, 25, 1, **outbox._tally.last())
+
+
+def test_a_few_long_texts_fill_the_queue_too_until_they_are_out() -> None:
+    down = threading.Event()
+
+    def send(batch: list[str]) -> tuple[int, str]:
+        if down.is_set():
+            raise OSError
+        return 0, ""
+
+    outbox = Outbox(("logs", "test"), send, Tally(SystemClock()), 100, batch=100, text=len)
+    text = "x" * (MAX_WAITING_TEXT // 3)
+    down.set()
+    for _ in range(5):
+        outbox.put(text)
+    outbox.put("short")
+    assert (outbox.way().waiting, outbox.way().dropped) == (3, 3)
+    down.clear()
+    assert outbox.hurry()(10)
+    outbox.put(text)
+    assert outbox.close()(10) == 0
+    assert (outbox.way().delivered, outbox.way().dropped) == (4, 3)
 
 
 def test_waiting_for_a_delivery_ends_when_the_time_is_up() -> None:

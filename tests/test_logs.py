@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import obs_helpers
 from obs_helpers import StructuredLogger, Telemetry, VirtualClock, get_logger
 from obs_helpers.conventions import ENVELOPE
+from obs_helpers.limits import MAX_WAITING_TEXT
 from obs_helpers.signals import logs, sinks
 from obs_helpers.signals.privacy.rule import Rule
 
@@ -646,3 +647,17 @@ def test_a_full_buffer_counts_what_finds_no_room_and_takes_more_once_emptied() -
     assert (len(buffer), buffer.drain()) == (0, [])
     log.info("x", number=5)
     assert (len(buffer), buffer.dropped) == (1, 2)
+
+
+def test_a_few_long_lines_fill_the_buffer_too_and_short_ones_still_fit() -> None:
+    buffer = sinks.LineBuffer()
+    long, short = (
+        b'{"timestamp":"2026-01-05T09:00:00Z","event":"%s"}' % (b"x" * size) for size in (10**6, 1)
+    )
+    for _ in range(2):
+        for _ in range(100):
+            buffer.write(long)
+        buffer.write(short)
+        kept = MAX_WAITING_TEXT // len(long)
+        assert (len(buffer.drain()), buffer.dropped) == (kept + 1, 100 - kept)
+        buffer.dropped = 0

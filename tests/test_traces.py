@@ -30,7 +30,8 @@ from opentelemetry.trace import SpanKind
 import obs_helpers
 from obs_helpers import AgentTracer, Redactor, Telemetry, VirtualClock
 from obs_helpers import conventions as c
-from obs_helpers.signals.spans import RedactingExporter, SpanBuffer
+from obs_helpers.limits import MAX_WAITING_TEXT
+from obs_helpers.signals.spans import FEW, RedactingExporter, SpanBuffer
 from obs_helpers.signals.traces import current_ids
 
 NO_TRACE, NO_SPAN = "0" * 32, "0" * 16
@@ -401,6 +402,22 @@ def test_a_full_buffer_counts_what_finds_no_room() -> None:
     with tracer.span("f"):
         assert [row[3] for row in buffer.running()] == ["f"]
     assert (len(buffer), buffer.dropped, buffer.running()) == (1, 2, [])
+    provider.shutdown()
+
+
+def test_a_few_long_texts_fill_the_buffer_too_until_it_is_emptied() -> None:
+    buffer, text = SpanBuffer(), "x" * 10**6
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(buffer)
+    tracer = provider.get_tracer("test")
+    for _ in range(2):
+        for number in range(FEW + 100):
+            span = tracer.start_span("read", attributes={"document": text if number >= FEW else ""})
+            span.end()
+        kept = MAX_WAITING_TEXT // len(text)
+        assert (len(buffer), buffer.dropped) == (FEW + kept, 100 - kept)
+        assert len(buffer.drain()) == FEW + kept
+        buffer.dropped = 0
     provider.shutdown()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from obs_helpers.conventions import ENVELOPE
-from obs_helpers.limits import MAX_WAITING
+from obs_helpers.limits import MAX_WAITING, MAX_WAITING_TEXT
 
 Line = bytes
 Sink = Callable[[Line], None]
@@ -29,15 +29,17 @@ class LineBuffer:
 
     def __init__(self, limit: int = MAX_WAITING) -> None:
         """Hold `limit` lines at the most."""
-        self.limit, self.dropped = limit, 0
+        self.limit, self.dropped, self._text = limit, 0, 0
         self._lines: deque[Line] = deque()
 
     def write(self, line: Line) -> None:
         """Keep the line, or count it as dropped."""
-        if len(self._lines) >= self.limit:
+        text = self._text + len(line)
+        if len(self._lines) >= self.limit or text > MAX_WAITING_TEXT:
             self.dropped += 1
         else:
             self._lines.append(line)
+            self._text = text
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -47,6 +49,7 @@ class LineBuffer:
         rows = [_row(orjson.loads(line)) for line in list(self._lines)]
         for _ in rows:  # only now: an interrupt until here loses nothing
             self._lines.popleft()
+        self._text = sum(map(len, list(self._lines)))
         return rows
 
 

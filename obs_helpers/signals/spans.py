@@ -11,12 +11,14 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Status, StatusCode
 
 from obs_helpers import conventions as c
-from obs_helpers.limits import MAX_WAITING
+from obs_helpers.limits import MAX_WAITING, MAX_WAITING_TEXT
 from obs_helpers.safe_json import cut, dumps, dumps_list, jsonable, plain_text
 from obs_helpers.schema import TABLES
 
 Redact = Callable[[Any], Any]
 
+FEW = 1_000
+"""So many spans may wait before anybody measures their texts: that takes the agent's time."""
 _END_TIME = list(TABLES["spans"]).index("end_time")
 
 
@@ -28,7 +30,7 @@ class SpanBuffer(SpanProcessor):
     def __init__(self, redact: Redact | None = None, limit: int = MAX_WAITING) -> None:
         """Hold `limit` finished spans at the most; `redact` cleans what is handed out."""
         self.limit, self.dropped = limit, 0
-        self._redact = redact
+        self._redact, self._text = redact, 0
         self._running: dict[int, ReadableSpan] = {}
         self._finished: deque[ReadableSpan] = deque()
 
@@ -40,10 +42,13 @@ class SpanBuffer(SpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         """Keep the span, or count it as dropped."""
         self._running.pop(span.get_span_context().span_id, None)  # type: ignore[union-attr]
-        if len(self._finished) >= self.limit:
+        waiting = len(self._finished)
+        text = self._text + (text_size(span) if waiting >= FEW else 0)
+        if waiting >= self.limit or text > MAX_WAITING_TEXT:
             self.dropped += 1
         else:
             self._finished.append(span)
+            self._text = text
 
     def __len__(self) -> int:
         return len(self._finished)
@@ -53,6 +58,7 @@ class SpanBuffer(SpanProcessor):
         rows = [span_row(span, self._redact) for span in list(self._finished)]
         for _ in rows:  # only now: an interrupt until here loses nothing
             self._finished.popleft()
+        self._text = sum(map(text_size, list(self._finished)))
         return rows
 
     def shutdown(self) -> None:
@@ -69,6 +75,13 @@ class SpanBuffer(SpanProcessor):
         rows = [span_row(span, self._redact) for span in list(self._running.values())]
         # One that ended meanwhile comes with the next drain, and must not come twice.
         return [row for row in rows if row[_END_TIME] is None]
+
+
+def text_size(span: ReadableSpan) -> int:
+    """Return about how many characters the texts of a span have."""
+    held = [span.attributes, *(event.attributes for event in span.events)]
+    texts = [value for attributes in held for value in (attributes or {}).values()]
+    return sum([len(text) for text in texts if isinstance(text, str)])
 
 
 class RequestEnds(SpanProcessor):
