@@ -27,6 +27,7 @@ BY_WORD = {
     "lsv": r"lsv2_(?:pt|sk)_\w{20,100}",
     "pylf": r"pylf_v\d{1,2}_\w{20,100}",
     "pk": r"pk-lf-[\w-]{20,60}|pk_\d{7,9}_[A-Z0-9]{32}",
+    "llx": r"llx-\w{40,60}",
     "m": r"m0-[A-Za-z0-9]{40}",
     "crsr": r"crsr_[0-9a-f]{64}",
     # Clouds and platforms
@@ -39,24 +40,37 @@ BY_WORD = {
     "sb": r"sb_secret_[\w-]{30,50}",
     "pscale": r"pscale_(?:tkn|pw|oauth)_[\w=.-]{32,64}",
     "napi": r"napi_[a-z0-9]{64}",
+    "vercel": r"vercel_blob_rw_\w{40,60}",
+    "vcp": r"vcp_\w{40,70}",
+    "nfp": r"nfp_[A-Za-z0-9]{36,40}",
+    "avns": r"AVNS_[\w-]{17,24}",
+    "shippo": r"shippo_(?:live|test)_[0-9a-f]{40}",
     "tk": r"tk-us-[\w-]{48}",
     "pul": r"pul-[0-9a-f]{40}",
     "pnu": r"pnu_[A-Za-z0-9]{36}",
     # Code, packages, deployment
     "ghp gho ghu ghs ghr": r"gh[opsur]_\w{36,255}",
-    "glpat gldt glrt glcbt glptt glft glsoat glimt glagent": (
-        r"gl(?:pat|dt|rt|cbt|ptt|ft|soat|imt|agent)-[\w-]{20,64}(?:\.[\w-]{2,40}){0,2}"
+    "glpat gldt glrt glcbt glptt glft glsoat glimt glagent gloas": (
+        r"gl(?:pat|dt|rt|cbt|ptt|ft|soat|imt|agent|oas)-[\w-]{20,64}(?:\.[\w-]{2,40}){0,2}"
     ),
     "npm": r"npm_\w{36}",
     "pypi": r"pypi-[\w-]{30,300}",
     "rubygems": r"rubygems_\w{40,60}",
-    "dckr": r"dckr_pat_[\w-]{20,40}",
-    "bkua": r"bkua_[0-9a-f]{40}",
-    "ccipat": r"CCIPAT_\w{40,80}",
+    "dckr": r"dckr_[po]at_[\w-]{20,40}",
+    "bkua bkat": r"bk(?:ua|at)_[A-Za-z0-9]{40}",
+    "ccipat cciprj": r"CCIP(?:AT|RJ)_\w{40,80}",
+    "squ sqp sqa": r"sq[upa]_[0-9a-f]{40}",
+    "clojars": r"CLOJARS_[a-z0-9]{60}",
+    "dnkey": r"dnkey-[\w=-]{24,28}-[\w=-]{50,54}",
+    "zpka": r"zpka_\w{40,50}",
+    "sc ext scauth authress": (
+        r"(?:sc|ext|scauth|authress)_[a-z0-9]{5,30}\.[a-z0-9]{4,6}\.acc[_-][a-z0-9-]{10,32}"
+        r"\.[\w+/=-]{30,120}"
+    ),
     "sgp": r"sgp_(?:[0-9a-f]{16}_|local_)?[0-9a-f]{40}",
     "snyk": r"snyk_[us]at\.[\w.-]{30,120}",
     "hvs hvb hvr": r"hv[sbr]\.[\w-]{20,250}",
-    "dp": r"dp\.(?:pt|st|ct|sa|scim|audit)\.[\w-]{40,44}",
+    "dp": r"dp\.(?:pt|st|ct|sa|scim|audit)\.(?:[a-z0-9_-]{2,35}\.)?[\w-]{40,44}",
     "tskey": r"tskey-[\w-]{20,80}",
     # Observability
     "glsa": r"glsa_\w{32,60}",
@@ -64,13 +78,20 @@ BY_WORD = {
     "sntrys sntryu": r"sntry[su]_[\w+/=-]{30,300}",
     "nrak": r"NRAK-[A-Z0-9]{27}",
     "nrii": r"NRII-[\w-]{32}",
+    "nrjs": r"NRJS-[0-9a-f]{19}",
+    "phx": r"phx_\w{40,50}",
+    "hcaik hcxik hcaic hcxlk": r"hc[ax](?:ik|ic|lk)_[A-Za-z0-9]{40,70}",
+    "xaat xapt": rf"xa[ap]t-{_UUID}",
+    "rootly": r"rootly_[0-9a-f]{64}",
     "dt": r"dt0[a-z]\d\d\.[A-Z0-9]{24}\.[A-Z0-9]{64}",
     # Messages, files, customers
-    "xoxa xoxb xoxe xoxo xoxp xoxr xoxs": r"xox[abeoprs](?:\.xox[a-z])?-[\w-]{10,250}",
+    "xoxa xoxb xoxd xoxe xoxo xoxp xoxr xoxs": r"xox[abdeoprs](?:\.xox[a-z])?-[\w%-]{10,250}",
+    "mlsn": r"mlsn\.[0-9a-f]{60,64}",
+    "tfp": r"tfp_[\w.=-]{40,70}",
     "xapp": r"xapp-[\w-]{20,200}",
     "sg": r"SG\.[\w-]{16,32}\.[\w-]{30,64}",
     "xkeysib": r"xkeysib-[0-9a-f]{64}-\w{16}",
-    "lin": r"lin_api_\w{30,60}",
+    "lin": r"lin_(?:api|oauth)_\w{30,70}",
     "ntn": r"ntn_\w{40,60}",
     "figd": r"figd_[\w-]{30,60}",
     "fio": r"fio-u-[\w=-]{64}",
@@ -95,8 +116,14 @@ BY_LENGTH = (
     r"A[KS]IA[A-Z0-9]{16}",  # AWS
     r"ABSK[\w+/]{100,140}={0,2}",
     r"\w{3}\dQ~[\w~.-]{31,34}",  # Azure
+    r"[\w+/-]{40,90}(?:AZDO|AzFu|AzSe|AzCa|ACDb|AIoT|\+A(?:St|Eh|Ba|MC)|JQQJ99)[\w+/]{4,36}={0,2}",
+    r"LTAI[A-Za-z0-9]{16,24}",  # Alibaba
+    r"AKID[A-Za-z0-9]{32}",  # Tencent
+    r"v1\.0-[0-9a-f]{24}-[0-9a-f]{100,160}",  # Cloudflare
+    r"sha256~[\w-]{43}",  # OpenShift
     r"dapi[0-9a-f]{32}(?:-\d)?",  # Databricks
     r"AQVN[\w-]{35,38}",  # Yandex
+    r"t1\.[\w-]{20,200}={0,2}\.[\w-]{86}={0,2}",
     r"cflt[A-Za-z0-9+/]{56,64}",  # Confluent
     r"r8_\w{30,50}",  # Replicate
     r"e2b_[0-9a-f]{40}",
@@ -104,7 +131,7 @@ BY_LENGTH = (
     r"AT[AC]TT3[\w=-]{60,250}",
     r"cio[A-Za-z0-9]{32}",  # crates.io
     r"AKCp[A-Za-z0-9]{60,80}",  # Artifactory
-    r"cmVmdGtu[A-Za-z0-9]{50,64}",
+    r"cmVmd[A-Za-z0-9]{53,67}",
     r"SK[0-9a-f]{32}",  # Twilio
     r"[MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,38}",  # Discord
     r"[0-9a-f]{32}-us\d{1,2}",  # Mailchimp
@@ -120,6 +147,15 @@ BY_LENGTH = (
     rf"access-(?:production|development|sandbox)-{_UUID}",  # Plaid
     r"github_pat_\w{20,255}",
     r"ops_eyJ[\w+/=-]{100,1500}",  # 1Password
+    r"A3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})(?:-[A-Z0-9]{5}){3}",
+    r"api_org_[A-Za-z]{34}",  # Hugging Face
+    r"GR1348941[\w-]{20}",  # GitLab
+    r"EAA(?:CEdEose0cBA[A-Za-z0-9]{20,250}|[A-Z][A-Za-z0-9]{80,250})",  # Meta
+    r"IGQV[\w-]{80,250}",
+    r"00D[A-Za-z0-9]{12}![\w.]{80,130}",  # Salesforce
+    r"p8e-[a-z0-9]{32}",  # Adobe
+    r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk",  # MaxMind
+    r"sm_[pa]at_[A-Za-z0-9]{16}",  # SettleMint
     r"AGE-SECRET-KEY-1[A-Z0-9]{50,70}",
     rf"(?:sdk|mob|api)-{_UUID}",  # LaunchDarkly
     r"re_\w{8}_\w{24}",  # Resend

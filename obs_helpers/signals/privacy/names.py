@@ -22,7 +22,7 @@ MAX_NAME = 64
 """Characters of a name that are looked at, from its end."""
 
 _GLUED = re.compile(
-    r"\w{2,}(?:password|passwd|pwd|passphrase|secretkey|privatekey|accesskey|(?:access|auth|api|refresh"
+    r"\w*(?:password|passwd|pwd|passphrase|secretkey|privatekey|accesskey|(?:access|auth|api|refresh"
     r"|id|bearer)token|clientsecret|apikey)"
 )
 _SURE = frozenset({"SECRET", "NAME", "BIRTH_DATE", "SSN", "ADDRESS"})
@@ -30,7 +30,7 @@ _UNSURE_NAMES = frozenset(
     {"line1", "line 1", "address", "addr", "adress", "adresse", "residence", "ship to"}
 )
 _MARKERS = {name: marker for marker, names in vocabulary.NAMES_OF.items() for name in names}
-_COMMON = {"of", "home", "last", "user", "db", "client", "customer", "service", "mail", "work"}
+_COMMON = {"of", "de", "home", "last", "user", "db", "client", "customer", "service", "mail", "work"}
 """As first words of a name these are too common to tell anything."""
 
 

@@ -42,6 +42,12 @@ def long_keys(text: str) -> list[Found]:
 _TERRAFORM = Rule("API_KEY", re.compile(rf"(?<!\w)\w{{14}}\.atlasv1\.[\w-]{{60,70}}{_DONE}"))
 _SIGNATURE = Rule("SECRET", re.compile(r"\bSignature=(?P<value>[0-9a-f]{64})\b"))
 _BOT = Rule("API_KEY", re.compile(rf"(?<!\d)\d{{8,10}}:AA[\w-]{{33}}{_DONE}"))
+_PGPASS = Rule(
+    "SECRET",
+    re.compile(
+        rf"[\w.*-]{{1,80}}:(?:\d{{2,5}}|\*):[\w*-]{{1,60}}:[\w*.-]{{1,60}}:(?P<value>[^\s{HOLE}]{{4,200}})"
+    ),
+)
 _WEBHOOK = Rule(
     "WEBHOOK",
     re.compile(
@@ -83,7 +89,7 @@ _AUTH = Rule(
 _IN_QUERY = Rule(
     "SECRET",
     re.compile(
-        r"(?:[?&]|&amp;)(?:[\w-]{0,24}[_-])?(?:key|sig|signature|code|assertion"
+        r"(?:[?&]|&amp;)(?:[\w-]{0,24}[_-])?(?:key|sig|signature|code|auth|assertion"
         r"|X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token))"
         rf"=(?P<value>[^\s\"'&#;<>{HOLE}]{{6,4000}})",
         re.IGNORECASE,
@@ -93,6 +99,7 @@ _IN_QUERY = Rule(
 SECRETS = (
     family(_PRIVATE_KEY, parts="-----begin"),
     family(_WEBHOOK, _URL_PASSWORD, parts="://"),
+    family(_PGPASS, words="pgpass"),
     family(_ORACLE, words="jdbc"),
     family(_JWT, parts="eyj"),
     family(_API_KEY, words=" ".join(BY_WORD)),

@@ -31,7 +31,8 @@ SECRET_PAIRS = _listed(
     mysql pass, redis pass, postgres pass, mail pass, wpa key, wpa2 key, wpa3 key, wifi key,
     wlan key, network key, openai key, anthropic key, gemini key, mistral key, cohere key,
     stripe key, sendgrid key, serpapi key, app key, function key, functions key, consumer key,
-    deploy key, admin key, role key, mfa code, code verifier
+    deploy key, admin key, role key, mfa code, code verifier, de
+    passe, time code, login code, sms code
     """,
     ",",
 )
