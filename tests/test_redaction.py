@@ -475,6 +475,37 @@ def test_what_only_looks_like_a_description_is_a_secret(redact: Redactor, kind: 
     assert redact({"token": {"type": kind}, "n": 1}) == {"token": "[SECRET]", "n": 1}
 
 
+def test_the_rows_of_a_table_are_cleaned_by_the_names_of_its_columns(redact: Redactor) -> None:
+    table = {"columns": ["id", "password"], "rows": [[1, "Summit1995*"], ("x", 2, 3), None]}
+    assert redact(table) == {
+        "columns": ["id", "password"],
+        "rows": [[1, "[SECRET]"], ["x", 2, 3], None],
+    }
+    assert redact({"columns": 2, "rows": [[1, "ok"]]}) == {"columns": 2, "rows": [[1, "ok"]]}
+
+
+@pytest.mark.parametrize(
+    ("command", "cleaned"),
+    [
+        (["mysql", "-u", "root", "-pabcDEF123"], ["mysql", "-u", "root", "-p[SECRET]"]),
+        (["curl", "-u", "bob:hunter2xy"], ["curl", "-u", "bob:[SECRET]"]),
+        (["tool", "--password", "two words"], ["tool", "--password", "[SECRET]"]),
+        (["ls", "-la", "/srv/data"], ["ls", "-la", "/srv/data"]),
+    ],
+)
+def test_a_command_in_a_list_is_searched_as_a_line(
+    redact: Redactor, command: list[str], cleaned: list[str]
+) -> None:
+    assert redact({"argv": command}) == {"argv": cleaned}
+
+
+def test_an_escaped_line_break_does_not_hide_what_follows(redact: Redactor) -> None:
+    key = "gsk_" + letters(52)
+    for text in (r"```\n{}\n```", r"a\r\n{}\r\n", r"a\\n{}\\n", r"[auth]\ntoken = {}"):
+        assert key not in redact(text.format(key))
+        assert redact(text.format("plain")) == text.format("plain")
+
+
 def test_keys_that_become_equal_stay_apart(redact: Redactor) -> None:
     event = {"ada@example.org": 1, "[EMAIL]": 2, "bob@example.org": 3, "[EMAIL]#2": 4}
     for found in (redact(event), redact(event)):

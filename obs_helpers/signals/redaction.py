@@ -23,6 +23,13 @@ from obs_helpers.safe_json import text_of
 from obs_helpers.signals.privacy.check_digits import is_card
 from obs_helpers.signals.privacy.holes import MARKER, take
 from obs_helpers.signals.privacy.names import is_id, kind_of
+from obs_helpers.signals.privacy.nested import (
+    columns_of,
+    is_command,
+    is_header,
+    is_row,
+    is_schema,
+)
 from obs_helpers.signals.privacy.recognisers import recognisers_for
 from obs_helpers.signals.privacy.rule import HOLE, Found, Recogniser, has_any, name_of
 from obs_helpers.signals.privacy.values import fits
@@ -46,7 +53,6 @@ _ID_OR_TIME = re.compile(r"[\w:.-]{0,64}")
 
 _HARMLESS = (bool, float, type(None))
 _ID_OR_VERSION = re.compile(r"[\d.]{1,64}")
-_SCHEMA_TYPES = frozenset({"string", "integer", "number", "boolean", "array", "object", "null"})
 _NAMED_BY = ("name", "key", "field", "selector", "element", "label")
 _ANSWER = "it must return (start, end, marker), the marker in capital letters and underscores"
 _BASE64_JSON = re.compile(r"[eW][w-z0-9](?<![\w+/-]..)[\w+/-]{10,}={0,2}")
@@ -123,11 +129,14 @@ class Redactor:
         return self.text(value.decode() if _is_text(value) else text_of(value))
 
     def _list(self, items: list[Any], depth: int, name: str) -> list[Any]:
-        if all(map(_is_header, items)):  # pairs of a name and a value
+        if all(map(is_header, items)):  # pairs of a name and a value
             return [
                 [self._clean(head, depth + 2), self._under(_text(head), value, depth + 1, name)]
                 for head, value in items
             ]
+        if is_command(items):  # ["mysql", "-pXYZ"]
+            cleaned = self.text(" ".join(items)).split(" ")
+            items = cleaned if len(cleaned) == len(items) else items
         return [
             self._under(before, item, depth + 1, name)
             if isinstance(before, str) and before.startswith("-")  # ["--password", …]
@@ -137,6 +146,7 @@ class Redactor:
 
     def _mapping(self, value: Mapping[Any, Any], depth: int, parent: str) -> dict[Any, Any]:
         out: dict[Any, Any] = {}
+        columns = columns_of(value)
         for key, item in value.items():
             known = key in self._clean_texts and key not in out
             free = key if known else self._free_name(key, out)
@@ -144,19 +154,27 @@ class Redactor:
             own = key in NEVER_SCANNED and kind is str and _ID_OR_TIME.fullmatch(item)
             if own or kind in _HARMLESS:
                 out[free] = item
+            elif columns and key != "columns" and isinstance(item, list | tuple):
+                out[free] = [self._row(row, columns, depth + 1) for row in item]
             else:
                 name = _text(key)
                 if name in ("value", "text"):  # {"name": "DB_PASSWORD", "value": …}
                     name = next((value[at] for at in _NAMED_BY if at in value), parent or name)
-                    name = name if isinstance(name, str) else key
+                    name = name if isinstance(name, str) and not MARKER.search(name) else key
                 out[free] = self._under(name, item, depth, parent)
         return out
+
+    def _row(self, row: Any, columns: list[str], depth: int) -> Any:
+        if not is_row(row, columns):
+            return self._clean(row, depth + 1)
+        cells = zip(columns, row, strict=True)
+        return [self._under(name, cell, depth + 1, "") for name, cell in cells]
 
     def _under(self, name: str, item: Any, depth: int, parent: str) -> Any:
         """Return what stands under `name`, cleaned; `parent` is the name around it."""
         kind = kind_of(name, parent)
         empty = item in ("", [], {}, ())
-        if kind is None or empty or isinstance(item, _HARMLESS) or _is_schema(item):
+        if kind is None or empty or isinstance(item, _HARMLESS) or is_schema(item):
             return self._clean(item, depth + 1, name)
         text = item if isinstance(item, str) else text_of(item)
         if MARKER.fullmatch(text):
@@ -265,19 +283,6 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> None:
     """Refuse an object with a key given twice: only the last of them was cleaned."""
     if len({key for key, _ in pairs}) < len(pairs):
         raise ValueError
-
-
-def _is_schema(item: Any) -> bool:
-    """Tell whether `item` describes an argument instead of holding its value."""
-    if not isinstance(item, Mapping):
-        return False
-    kinds = item.get("type")
-    kinds = kinds if isinstance(kinds, list | tuple) else [kinds]
-    return bool(kinds) and all(isinstance(kind, str) and kind in _SCHEMA_TYPES for kind in kinds)
-
-
-def _is_header(item: Any) -> bool:
-    return isinstance(item, list | tuple) and len(item) == 2 and isinstance(item[0], str | bytes)
 
 
 def _is_text(value: Any) -> bool:

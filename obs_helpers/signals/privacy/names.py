@@ -30,7 +30,20 @@ _UNSURE_NAMES = frozenset(
     {"line1", "line 1", "address", "addr", "adress", "adresse", "residence", "ship to"}
 )
 _MARKERS = {name: marker for marker, names in vocabulary.NAMES_OF.items() for name in names}
-_COMMON = {"of", "de", "home", "last", "user", "db", "client", "customer", "service", "mail", "work"}
+_COMMON = {
+    "of",
+    "de",
+    "id",
+    "home",
+    "last",
+    "user",
+    "db",
+    "client",
+    "customer",
+    "service",
+    "mail",
+    "work",
+}
 """As first words of a name these are too common to tell anything."""
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+from obs_helpers.signals.privacy.asian_ids import singapore, taiwan
 from obs_helpers.signals.privacy.check_digits import checked
 from obs_helpers.signals.privacy.rule import Found, family
 
@@ -31,7 +32,7 @@ def _opening(number: str) -> int:
 _NOUNS = {  # the noun, what it announces, and who checks the number
     r"ssn|social security": ("SSN", ["us.ssn"]),
     r"sin|social insurance": ("NATIONAL_ID", ["ca.sin"]),
-    r"dni|nif|nie": ("NATIONAL_ID", ["es.dni", "es.nie"]),
+    r"dni|nif|nie": ("NATIONAL_ID", ["es.dni", "es.nie", "pt.nif"]),
     r"cpf": ("NATIONAL_ID", ["br.cpf"]),
     r"cnpj": ("NATIONAL_ID", ["br.cnpj"]),
     r"tfn|tax file": ("NATIONAL_ID", ["au.tfn"]),
@@ -46,12 +47,34 @@ _NOUNS = {  # the noun, what it announces, and who checks the number
     ),
     r"nir|sécurité sociale": ("NATIONAL_ID", ["fr.nir"]),
     r"itin|tax id|taxpayer": ("NATIONAL_ID", ["us.itin", "us.tin"]),
+    r"fødselsnummer|fodselsnummer": ("NATIONAL_ID", ["no.fodselsnummer"]),
+    r"kimlik|tckn": ("NATIONAL_ID", ["tr.tckimlik"]),
+    r"isikukood|asmens kodas": ("NATIONAL_ID", ["ee.ik", "lt.asmens"]),
+    r"マイナンバー|個人番号|my number": ("NATIONAL_ID", ["jp.in_"]),
+    r"oib": ("NATIONAL_ID", ["hr.oib"]),
+    r"ppsn?": ("NATIONAL_ID", ["ie.pps"]),
+    r"cnp": ("NATIONAL_ID", ["ro.cnp"]),
+    r"amka": ("NATIONAL_ID", ["gr.amka"]),
+    r"egn|егн": ("NATIONAL_ID", ["bg.egn"]),
+    r"rut|run": ("NATIONAL_ID", ["cl.rut"]),
+    r"cui[tl]": ("NATIONAL_ID", ["ar.cuit"]),
+    r"rodn[eé] [cč][ií]slo": ("NATIONAL_ID", ["cz.rc"]),
+    r"thai (?:national )?id|citizen id|ประชาชน": ("NATIONAL_ID", ["th.pin"]),
+    r"israeli id|teudat zehut|ת\.?ז": ("NATIONAL_ID", ["il.idnr"]),
+    r"cpr(?:-nummer)?": ("NATIONAL_ID", ["dk.cpr"]),
+    r"rijksregister(?:nummer)?|registre national": ("NATIONAL_ID", ["be.nn"]),
+    r"ahv|avs": ("NATIONAL_ID", ["ch.ssn"]),
+    r"south african id|sa id|rsa id": ("NATIONAL_ID", ["za.idnr"]),
+    r"contribuinte": ("NATIONAL_ID", ["pt.nif"]),
+    r"kennitala": ("NATIONAL_ID", ["is_.kennitala"]),
+    r"mykad": ("NATIONAL_ID", ["my.nric"]),
 }
 _KINDS: tuple[tuple[re.Pattern[str], str, list[Callable[[str], bool]]], ...] = (
     *(
         (re.compile(rf"(?:{noun})\b"), marker, [checked(module) for module in modules])
         for noun, (marker, modules) in _NOUNS.items()
     ),
+    (re.compile(r"(?:nric|fin|national id|身分證\w*)\b"), "NATIONAL_ID", [singapore, taiwan]),
     (re.compile(r"(?:mobile|telephone|phone|cell|handy)\b"), "PHONE", [_could_be_called]),
 )
 
@@ -74,5 +97,9 @@ NEARBY = family(
     _near,
     words="ssn social sin dni nif nie cpf cnpj tfn aadhaar aadhar personnummer nhs bsn "
     "burgerservicenummer idnr identifikationsnummer pesel steuer steueridentifikationsnummer "
-    "steuernummer nir sociale itin tax taxpayer mobile telephone phone cell handy",
+    "steuernummer nir sociale itin tax taxpayer mobile telephone phone cell handy "
+    "fødselsnummer fodselsnummer kimlik tckn isikukood asmens oib pps ppsn cnp amka egn егн rut "
+    "cuit cuil rodné rodne thai citizen israeli teudat cpr rijksregister rijksregisternummer "
+    "registre ahv avs african rsa contribuinte kennitala mykad nric national",
+    parts="マイナンバー 個人番号 ประชาชน ת.ז 身分證",
 )

@@ -2,10 +2,9 @@
 
 import re
 
-from obs_helpers.signals.privacy.check_digits import checked, iban, is_address, is_card
+from obs_helpers.signals.privacy.check_digits import iban, is_address, is_card
+from obs_helpers.signals.privacy.national_ids import HETU, LETTERED_ID, NATIONAL_ID, NOT_CODE
 from obs_helpers.signals.privacy.rule import HOLE, Found, Rule, family
-
-_NOT_CODE = r"(?![A-Za-z0-9]|-[A-Za-z0-9]|\.\d)"
 
 # -- E-mail and IP addresses --------------------------------------------------------------
 
@@ -113,7 +112,10 @@ def _could_matter(text: str, run: str, start: int, end: int) -> bool:
         return True  # a phone number
     if len(run) < 13:
         return _LETTER_NEXT.match(text, end) is not None
-    return (run[0] in "23456" and len(run) < 20) or len(run) in (15, 18)  # a card, a national id
+    swiss = run.startswith("756") and len(run) == 13
+    return (
+        swiss or (run[0] in "23456" and len(run) < 20) or len(run) in (15, 18)
+    )  # a card, a national id
 
 
 def _is_harmless(text: str, start: int, end: int) -> bool:
@@ -136,7 +138,7 @@ _CARD = Rule(
     re.compile(
         r"(?<![A-Za-z0-9])(?<![A-Za-z0-9][.-])[2-6](?:\d{12,18}"
         r"|\d{3}(?P<s>[ ./\n-]| - |  )\d{4}(?P=s)\d{4}(?P=s)(?:\d{4}(?:(?P=s)\d{3})?|\d{2})"
-        r"|\d{3}(?P<t>[ ./-]| - |  )\d{6}(?P=t)\d{4,5})" + _NOT_CODE
+        r"|\d{3}(?P<t>[ ./-]| - |  )\d{6}(?P=t)\d{4,5})" + NOT_CODE
     ),
     is_card,
 )
@@ -144,59 +146,13 @@ _SSN = Rule(
     "SSN",
     re.compile(
         r"(?<![A-Za-z0-9])(?<![.-])(?!000|666|9)\d{3}(?P<s>[ -])(?!00)\d{2}(?P=s)(?!0000)\d{4}"
-        + _NOT_CODE
+        + NOT_CODE
     ),
 )
 IBAN = Rule(
     "IBAN",
     re.compile(r"[A-Z](?<!\w.)[A-Z]\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)"),
     iban,
-)
-_NATIONAL = {  # shape, and who checks it
-    r"\d{3}[ -]\d{3}[ -]\d{4}": "gb.nhs",
-    r"\d{3}[ -]\d{3}[ -]\d{3}": "ca.sin",
-    r"\d{8}[ -]?[A-Z]": "es.dni",
-    r"[12] ?\d{2} ?[01]\d ?\d[\dAB] ?\d{3} ?\d{3} ?\d{2}": "fr.nir",
-    r"\d{3}\.\d{3}\.\d{3}-\d{2}": "br.cpf",
-    r"\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}": "br.cnpj",
-    r"[2-9]\d{3}[ -]\d{4}[ -]\d{4}": "in_.aadhaar",
-    r"(?:19|20)?\d{6}[-+]\d{4}": "se.personnummer",
-    r"\d{6}[-+A]\d{3}[0-9A-Y]": "fi.hetu",
-    r"[1-9]\d{5}(?:19|20)\d{9}[\dX]": "cn.ric",
-    r"756\.\d{4}\.\d{4}\.\d{2}": "ch.ssn",
-    r"\d{2} \d{3} \d{3} \d{3}": "de.idnr",
-    r"\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}": "be.nn",
-    r"\d{6}-[1-4]\d{6}": "kr.rrn",
-}
-
-
-def _has_check_digit(text: str) -> bool:
-    """Tell whether the check of one of the national ids with this shape passes."""
-    return any(check(text) for shape, check in _CHECKS if shape.fullmatch(text))
-
-
-_CHECKS = [(re.compile(shape), checked(module)) for shape, module in _NATIONAL.items()]
-_NATIONAL_ID = Rule(
-    "NATIONAL_ID",
-    re.compile(
-        rf"(?<![A-Za-z0-9])(?<![.-])(?:{'|'.join(sorted(_NATIONAL, key=len, reverse=True))})"
-        + _NOT_CODE
-    ),
-    _has_check_digit,
-)
-_NINO = re.compile(r"(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z]{2}[\d ]{6,10}[A-D]")
-"""The national insurance number of the United Kingdom; it has no check digit."""
-_LETTERED = [checked(module) for module in ("it.codicefiscale", "in_.pan", "mx.curp", "es.nie")]
-_LETTERED_ID = Rule(
-    "NATIONAL_ID",
-    re.compile(
-        r"[A-Z](?<!\w.)(?:(?<=[XYZ])[ -]?\d{7}[ -]?[A-Z]"
-        r"|[A-Z]{5}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]"
-        r"|[A-Z]{2} [A-Z]{3} \d{2}[A-EHLMPRST]\d{2} [A-Z]\d{3}[A-Z]"
-        r"|[A-Z]{4}\d{4}[A-Z]|[A-Z]{3}\d{6}[HM][A-Z]{5}[A-Z0-9]\d"
-        r"|[A-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D])(?!\w)"
-    ),
-    lambda text: bool(_NINO.fullmatch(text)) or any(check(text) for check in _LETTERED),
 )
 _NANP = r"[2-9](?!11)\d{2}"
 
@@ -228,7 +184,7 @@ _PHONE = Rule(
     ),
     _is_phone,
 )
-NUMBERS = (_CARD, _SSN, _NATIONAL_ID, _PHONE)
+NUMBERS = (_CARD, _SSN, NATIONAL_ID, _PHONE)
 
 
 _LEADING_TIME = re.compile(
@@ -277,10 +233,12 @@ def _codes(text: str) -> list[Found]:
     """Find accounts and ids that begin with letters."""
     if not _LETTER_AND_DIGIT.search(text):
         return []
-    return IBAN(text) + _LETTERED_ID(text)
+    return IBAN(text) + LETTERED_ID(text) + HETU(text)
 
 
-_LETTER_AND_DIGIT = re.compile(r"[A-Z](?:(?<=[XYZ])[ -]?\d{7}|[A-Z] ?\d\d)")
+_LETTER_AND_DIGIT = re.compile(
+    r"[A-Z](?:(?<=[XYZ])[ -]?\d{7}|[A-Z] ?\d\d|(?<=[STFGM])\d{7}|\d{6}\(|(?<=\d[A-F])\d{3})"
+)
 
 MAIL = family(_EMAIL, _SPELT_EMAIL, parts="@ at] at) at} at>")
 PERSONAL = (_addresses, _codes, _numbers)

@@ -38,7 +38,7 @@ def _names(text: str) -> list[Found]:
 _BORN = Rule(
     "BIRTH_DATE",
     re.compile(
-        r"(?i:\b(?:born(?: on)?|birth ?date|birthday|date of birth|d\.?o\.?b\.?|geboren(?: am)?"
+        r"(?i:\b(?:born(?: on)?|birth ?date|birthday|date of birth|d\.?o\.?b\.?|geboren(?: am| op)?"
         r"|geb\.|geburtstag"
         r"|née?(?: le)?|nac(?:id[oa]|í)(?: el)?|nat[oa] il|nascid[oa](?: em)?|född|geburtsdatum"
         r"|date de naissance|fecha de nacimiento|data di nascita|data de nascimento))"
@@ -90,7 +90,7 @@ _LIVES = re.compile(
     r"|sent to|mail(?:ed)?(?: \w+){0,2} to|moved? to|moving to|pick(?:ed)? (?:me )?up (?:at|from)"
     r"|wohn(?:e|t|haft)(?: in(?: der)?)?|anschrift(?: ist| lautet|:)?|lieferung an|vivo en|abito in"
     r"|habit[eo](?: au| en| in)?|direcci[oó]n(?: es|:)?|indirizzo(?: è|:)?|endereço(?: é|:)?"
-    r"|moro na"
+    r"|moro na|adres(?: is|:)?|woon(?:t)?(?: in| op)?"
     r"|adresse(?: ist| est| lautet|:)?|domicili\w*(?: en| au|:)?|located at|delivery at|come to"
     r"|taxi (?:to|from)|bor på|deliver)[ :]{1,2}(?:the )?"
 )

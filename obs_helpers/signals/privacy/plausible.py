@@ -18,7 +18,7 @@ _STREET = re.compile(
     r"\b(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr|boulevard|blvd|way|court|ct|place|pl|square"
     r"|sq|terrace|close|crescent|grove|hill|gardens|mews|row|highway|hwy|parkway|pkwy|rue|calle"
     r"|avenida|via|viale|plaza|piazza|chemin|quai|rua|paseo|carrer|ulica|ul|impasse|allée|corso)\b"
-    r"|str\.|(?:stra(?:ß|ss)e|str|weg|allee|platz|gasse|gatan|gata|straat|laan|vej|gade|damm|ufer)\b",
+    r"|str\.|(?:stra(?:ß|ss)e|str|weg|allee|platz|gasse|gatan|gata|straat|laan|gracht|plein|kade|vej|gade|damm|ufer)\b",
     re.IGNORECASE,
 )
 _PLAIN_NAME = re.compile(r"[^\W\d_][\w .,'\u2019-]{0,79}")
@@ -29,7 +29,7 @@ def could_be_person(value: str, least: int) -> bool:
     parts = value.replace(".", " ").split()
     common = any(part.lower().strip(",'\u2019") in NO_NAMES for part in parts)
     shouted = len(value) > 3 and value.isupper()
-    return len(parts) >= least and not common and not shouted
+    return len(parts) >= least and not common and not shouted and "_" not in value
 
 
 def is_placeholder(value: str) -> bool:

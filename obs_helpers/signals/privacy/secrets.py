@@ -45,7 +45,8 @@ _BOT = Rule("API_KEY", re.compile(rf"(?<!\d)\d{{8,10}}:AA[\w-]{{33}}{_DONE}"))
 _PGPASS = Rule(
     "SECRET",
     re.compile(
-        rf"[\w.*-]{{1,80}}:(?:\d{{2,5}}|\*):[\w*-]{{1,60}}:[\w*.-]{{1,60}}:(?P<value>[^\s{HOLE}]{{4,200}})"
+        r"(?i:pgpass)[\s\S]{0,400}?[\w.*-]{1,80}:(?:\d{2,5}|\*):[\w*-]{1,60}:[\w*.-]{1,60}"
+        rf":(?P<value>[^\s{HOLE}]{{4,200}})"
     ),
 )
 _WEBHOOK = Rule(
@@ -99,8 +100,8 @@ _IN_QUERY = Rule(
 SECRETS = (
     family(_PRIVATE_KEY, parts="-----begin"),
     family(_WEBHOOK, _URL_PASSWORD, parts="://"),
-    family(_PGPASS, words="pgpass"),
-    family(_ORACLE, words="jdbc"),
+    family(_PGPASS, parts="pgpass"),
+    family(_ORACLE, parts="jdbc:oracle:"),
     family(_JWT, parts="eyj"),
     family(_API_KEY, words=" ".join(BY_WORD)),
     family(_BOT, parts=":aa"),

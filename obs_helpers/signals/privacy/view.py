@@ -25,10 +25,11 @@ _DISGUISE = re.compile(
     r"\x1b\[[0-9;]{0,16}[a-zA-Z]|"
     r"[^\x09\x0a\x0d\x20-\x7e]"
     r"|%40|%2[bB]|%3[aAdDfF]|(?<=\d)%20(?=\d)|&commat;|&#x?[0-9a-fA-F]{2,4};|\\u00[2-7][0-9a-fA-F]"
+    r"|(?:\\{1,4}r)?\\{1,4}n"
     r"|(?<=[\w:])\*\*(?!\*)|(?<!\*)\*\*(?=\w)|</?(?:b|i|u|em|strong|span|code|mark|font|tt|a)(?:\s[^<>]{0,80})?>"
 )
 _ODD = re.compile(r"[^\x09\x0a\x0d\x20-\x7e]")
-_SIGNS = ("%", "&", "\\u", "**", "</")
+_SIGNS = ("%", "&", "\\u", "\\n", "**", "</")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -75,7 +76,9 @@ def _plain(disguise: str) -> str:
         return _ascii(html.unescape(disguise))
     if disguise[0] == "%":
         return chr(int(disguise[1:], 16))
-    return chr(int(disguise[2:], 16)) if disguise[:2] == "\\u" else ""
+    if disguise[0] == "\\":
+        return chr(int(disguise[2:], 16)) if disguise[1] == "u" else "\n"
+    return ""
 
 
 def _plain_letter(letter: str) -> str:

@@ -82,8 +82,14 @@ NAMES_OF = {
         passport no, driver license, drivers license, driving licence, driver licence, license
         number, licence number, nhs number, nhs no, nhs, aadhaar, aadhar, aadhaar number, pan
         number, cpf, cnpj, tax file number, dni, nie, nif, personnummer, pesel, bsn, codice
-        fiscale, sin, nir, numero securite sociale, sécurité sociale, securite sociale, social
-        insurance number, identity number, steuer id, tfn
+        fiscale, tckn, tc kimlik, tc kimlik no, kimlik no, cnp, egn, oib, amka, rut, cuit, cuil,
+        nric, hkid, hkid number, isikukood, asmens kodas, ppsn, pps number, pps no, ahv, ahv nummer,
+        ahv number, avs number, cpr, cpr nummer, cpr number, mynumber, my number, fodselsnummer,
+        fødselsnummer, hetu, henkilotunnus, henkilötunnus, rijksregisternummer, rodne cislo,
+        rodné číslo, thai id, citizen id, resident id, israeli id, id card, id card number,
+        identity card, curp, kennitala, mykad, fnr, kojin bango, teudat zehut, national number,
+        pps, sin, nir, numero securite sociale, sécurité sociale, securite sociale, social insurance
+        number, identity number, steuer id, steueridentifikationsnummer, steuernummer, idnr, tfn
         """,
         ",",
     ),
@@ -183,9 +189,9 @@ INTRODUCTIONS = _listed(
     my name is, my full name is, name's, i am called, signed by, on behalf of, booked for,
     issued to, speaking with, spoke to, spoke with, registered to, made out to, in the name of,
     s name is, ich heiße, ich heisse, mein name ist, je m'appelle, mon nom est, me llamo,
-    mi nombre es, mi
-    chiamo, il mio nome è, meu nome é, me chamo, ik heet, jag heter, attn, passenger, patient,
-    cardholder, account holder, dear, hallo, bonjour, hola, sincerely, regards, grüße,
+    mi nombre es, mi chiamo, il mio nome è, mijn naam is, meu nome é, me chamo, ik heet, jag heter,
+    attn, passenger, patient, cardholder, account holder, dear, hallo, bonjour, hola, sincerely,
+    regards, grüße,
     cordialement
     """,
     ",",
@@ -221,13 +227,13 @@ PLACE_WORDS = _listed(
     address live lived lives living reside resides residing ship shipped shipping deliver
     delivered delivery send sent mail mailed move moved moving pick picked wohne wohnt wohnhaft
     anschrift lieferung vivo abito habito habite dirección direccion indirizzo endereço moro
-    adresse located taxi come home bor domicilio domicile domiciliado
+    adres woon woont adresse located taxi come home bor domicilio domicile domiciliado
     """
 )
 """… no address,"""
 NAME_WORDS = _listed(
     """
-    name called signed behalf booked issued speaking spoke registered made heiße heisse appelle
+    name naam called signed behalf booked issued speaking spoke registered made heiße heisse appelle
     nom llamo nombre chiamo nome chamo heet heter attn passenger patient cardholder holder dear
     hallo bonjour hola sincerely regards grüße cordialement mr mrs ms miss mx dr prof herr herrn
     frau madame monsieur mme señor señora sr sra signor signora am m this bin suis soy hello hi
