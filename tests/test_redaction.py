@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from obs_helpers import Redactor, Rule
 from obs_helpers.signals import redaction
 from obs_helpers.signals.privacy.check_digits import iban, luhn
+from obs_helpers.signals.privacy.key_formats import BY_LENGTH, BY_PART, WITH_DOTS
 from obs_helpers.signals.privacy.personal import IBAN, NUMBERS
 from obs_helpers.signals.privacy.recognisers import FAMILIES, recognisers_for
 from obs_helpers.signals.privacy.rule import HOLE
@@ -380,6 +381,17 @@ def test_a_number_that_a_rule_finds_is_found_in_a_text(case: tuple[Rule, str]) -
     rule, number = case
     if rule(f"see {number} there"):
         assert Redactor()(f"see {number} there") != f"see {number} there"
+
+
+@given(
+    st.sampled_from([*BY_LENGTH, *BY_PART.values(), *WITH_DOTS.values()]).flatmap(
+        lambda pattern: st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True)
+    ),
+    st.sampled_from(["", "key ", "é ", "a-1 (", "x=", "0 "]),
+)
+def test_a_key_that_begins_with_nothing_rare_is_found_in_a_text(key: str, before: str) -> None:
+    if any(c.isdigit() or c.isupper() for c in key[3:]):
+        assert key[3:] not in Redactor()(f"{before}{key} is it")
 
 
 def test_check_digits_tell_numbers_from_cards_and_accounts() -> None:

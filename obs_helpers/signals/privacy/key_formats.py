@@ -3,7 +3,14 @@
 What begins like this and goes on like this is a key, whatever stands around it.
 """
 
+import re
+
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+_IN_AZURE = (
+    *("AZDO", "AzFu", "AzSe", "AzCa", "ACDb", "AIoT", "JQQJ99"),
+    *("+ASt", "+AEh", "+ABa", "+AMC"),
+)
 
 BY_WORD = {
     # Models, and what agents use beside them
@@ -112,19 +119,11 @@ BY_WORD = {
 
 BY_LENGTH = (
     r"AIza[\w-]{35,39}",  # Google
-    r"1//0[\w-]{40,120}",
     r"A[KS]IA[A-Z0-9]{16}",  # AWS
-    r"ABSK[\w+/]{100,140}={0,2}",
-    r"\w{3}\dQ~[\w~.-]{31,34}",  # Azure
-    r"[\w+/-]{40,90}(?:AZDO|AzFu|AzSe|AzCa|ACDb|AIoT|\+A(?:St|Eh|Ba|MC)|JQQJ99)[\w+/]{4,36}={0,2}",
     r"LTAI[A-Za-z0-9]{16,24}",  # Alibaba
     r"AKID[A-Za-z0-9]{32}",  # Tencent
-    r"v1\.0-[0-9a-f]{24}-[0-9a-f]{100,160}",  # Cloudflare
-    r"sha256~[\w-]{43}",  # OpenShift
     r"dapi[0-9a-f]{32}(?:-\d)?",  # Databricks
     r"AQVN[\w-]{35,38}",  # Yandex
-    r"t1\.[\w-]{20,200}={0,2}\.[\w-]{86}={0,2}",
-    r"cflt[A-Za-z0-9+/]{56,64}",  # Confluent
     r"r8_\w{30,50}",  # Replicate
     r"e2b_[0-9a-f]{40}",
     r"AT[BC]B[A-Za-z0-9]{24,40}",  # Atlassian
@@ -137,13 +136,10 @@ BY_LENGTH = (
     r"[0-9a-f]{32}-us\d{1,2}",  # Mailchimp
     r"[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}",  # Mailgun
     r"key-[0-9a-f]{32}",
-    r"1/\d{16}:[0-9a-f]{32}",  # Asana
-    r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}",  # Airtable
     r"secret_[A-Za-z0-9]{43}",  # Notion
     r"(?:live|test)_[0-9a-f]{35}",  # Lob
     r"EAAA[\w-]{60}",  # Square
     r"EZ[AT]K[A-Za-z0-9]{54}",  # EasyPost
-    r"access_token\$(?:production|sandbox)\$\w{16}\$\w{32}",  # PayPal
     rf"access-(?:production|development|sandbox)-{_UUID}",  # Plaid
     r"github_pat_\w{20,255}",
     r"ops_eyJ[\w+/=-]{100,1500}",  # 1Password
@@ -152,7 +148,6 @@ BY_LENGTH = (
     r"GR1348941[\w-]{20}",  # GitLab
     r"EAA(?:CEdEose0cBA[A-Za-z0-9]{20,250}|[A-Z][A-Za-z0-9]{80,250})",  # Meta
     r"IGQV[\w-]{80,250}",
-    r"00D[A-Za-z0-9]{12}![\w.]{80,130}",  # Salesforce
     r"p8e-[a-z0-9]{32}",  # Adobe
     r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk",  # MaxMind
     r"sm_[pa]at_[A-Za-z0-9]{16}",  # SettleMint
@@ -162,6 +157,41 @@ BY_LENGTH = (
     r"pa-[\w-]{43}",  # Voyage
     rf"pat-(?:na|eu|ap)\d-{_UUID}",  # HubSpot
     r"a[ks]-[A-Za-z0-9]{22}",  # Modal
-    r"AAAA[\w-]{7}:[\w-]{120,180}",  # Firebase
 )
-"""Patterns that begin with nothing rare; each has twenty letters and digits on end."""
+"""Patterns that begin with nothing rare, but with twenty letters, digits and `_-` on end."""
+
+BY_PART = {
+    "1//0": r"1//0[\w-]{40,120}",  # Google
+    "AAAA": r"AAAA[\w-]{7}:[\w-]{120,180}",
+    "v1.0-": r"v1\.0-[0-9a-f]{24}-[0-9a-f]{100,160}",  # Cloudflare
+    "sha256~": r"sha256~[\w-]{43}",  # OpenShift
+    "t1.": r"t1\.[\w-]{20,200}={0,2}\.[\w-]{86}={0,2}",  # Yandex
+    "1/": r"1/\d{16}:[0-9a-f]{32}",  # Asana
+    "pat": r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}",  # Airtable
+    "access_token$": r"access_token\$(?:production|sandbox)\$\w{16}\$\w{32}",  # PayPal
+    "ABSK": r"ABSK[\w+/]{100,140}={0,2}",  # AWS
+    "cflt": r"cflt[A-Za-z0-9+/]{56,64}",  # Confluent
+    **{
+        part: rf"[\w+/-]{{40,90}}{re.escape(part)}[\w+/]{{4,36}}={{0,2}}"  # Azure
+        for part in [
+            "AZDO",
+            "AzFu",
+            "AzSe",
+            "AzCa",
+            "ACDb",
+            "AIoT",
+            "+ASt",
+            "+AEh",
+            "+ABa",
+            "+AMC",
+            "JQQJ99",
+        ]
+    },
+}
+"""Patterns by a part of each, as it is spelt, in texts with as many letters on end."""
+
+WITH_DOTS = {
+    "q~": r"\w{3}\dQ~[\w~.-]{31,34}",  # Azure
+    "00d": r"00D[A-Za-z0-9]{12}![\w.]{80,130}",  # Salesforce
+}
+"""Patterns by a part of each in lower case; dots may stand anywhere in them."""

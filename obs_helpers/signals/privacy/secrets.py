@@ -1,8 +1,9 @@
 """Secrets that are known by their shape: keys in the public formats of their makers."""
 
 import re
+from collections.abc import Iterable
 
-from obs_helpers.signals.privacy.key_formats import BY_LENGTH, BY_WORD
+from obs_helpers.signals.privacy.key_formats import BY_LENGTH, BY_PART, BY_WORD, WITH_DOTS
 from obs_helpers.signals.privacy.plausible import is_placeholder
 from obs_helpers.signals.privacy.rule import HOLE, Found, Rule, family
 
@@ -24,19 +25,29 @@ def _is_key(text: str) -> bool:
     return any(c.isdigit() or c.isupper() for c in text[3:])
 
 
-_API_KEY, _LONG_KEY = (
-    Rule("API_KEY", re.compile(f"{_NEW}(?:{'|'.join(patterns)}){_DONE}"), _is_key)
-    for patterns in (BY_WORD.values(), BY_LENGTH)
-)
+def _key(patterns: Iterable[str]) -> Rule:
+    return Rule("API_KEY", re.compile(f"{_NEW}(?:{'|'.join(patterns)}){_DONE}"), _is_key)
+
+
+_API_KEY = _key(BY_WORD.values())
+_LONG_KEY = _key(BY_LENGTH)
+_BY_PART = {part: _key([pattern]) for part, pattern in BY_PART.items()}
 _LETTER_OR_NOT = bytes(
     ord("0") if chr(code).isalnum() or chr(code) in "_-" else ord(".") for code in range(256)
 )
+_LONG_RUN = re.compile(rb"0{20,}")
 
 
 def long_keys(text: str) -> list[Found]:
     """Find keys that begin with nothing rare; few texts have anything as long."""
-    has_any = b"0" * 20 in text.encode(errors="replace").translate(_LETTER_OR_NOT)
-    return _LONG_KEY(text) if has_any else []
+    runs = list(_LONG_RUN.finditer(text.encode(errors="replace").translate(_LETTER_OR_NOT)))
+    if not runs:
+        return []
+    found = [hit for part, rule in _BY_PART.items() if part in text for hit in rule(text)]
+    if not text.isascii():  # bytes are not characters there
+        return found + _LONG_KEY(text)
+    keys = [_LONG_KEY.pattern.match(text, run.start()) for run in runs]
+    return found + [Found(*key.span(), "API_KEY") for key in keys if key and _is_key(key[0])]
 
 
 _TERRAFORM = Rule("API_KEY", re.compile(rf"(?<!\w)\w{{14}}\.atlasv1\.[\w-]{{60,70}}{_DONE}"))
@@ -104,6 +115,7 @@ SECRETS = (
     family(_ORACLE, parts="jdbc:oracle:"),
     family(_JWT, parts="eyj"),
     family(_API_KEY, words=" ".join(BY_WORD)),
+    *(family(_key([pattern]), parts=part) for part, pattern in WITH_DOTS.items()),
     family(_BOT, parts=":aa"),
     family(_TERRAFORM, parts=".atlasv1."),
     family(_SIGNATURE, words="signature"),
