@@ -56,7 +56,7 @@ _NOUNS = {  # the noun, what it announces, and who checks the number
     r"cnp": ("NATIONAL_ID", ["ro.cnp"]),
     r"amka": ("NATIONAL_ID", ["gr.amka"]),
     r"egn|егн": ("NATIONAL_ID", ["bg.egn"]),
-    r"rut|run": ("NATIONAL_ID", ["cl.rut"]),
+    r"rut": ("NATIONAL_ID", ["cl.rut"]),
     r"cui[tl]": ("NATIONAL_ID", ["ar.cuit"]),
     r"rodn[eé] [cč][ií]slo": ("NATIONAL_ID", ["cz.rc"]),
     r"thai (?:national )?id|citizen id|ประชาชน": ("NATIONAL_ID", ["th.pin"]),
