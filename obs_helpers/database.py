@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,11 @@ Params = Sequence[Any] | Mapping[str, Any]
 """Values for `?`, or by name for `$name`."""
 
 _QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+_EFFECTS = (
+    "checkpoint", "write_log", "truncate_duckdb_logs", "enable_logging", "disable_logging",
+    "enable_profiling", "disable_profiling", "setseed", "setval", "nextval", "sleep_ms",
+)  # fmt: skip
+"""Functions that do something, which DuckDB calls in a transaction that only reads."""
 NO_ANSWER = (duckdb.Error, TypeError, RuntimeError, ValueError)
 """The last three, by DuckDB's version: a text that is no UTF-8, a statement of a new kind."""
 
@@ -72,15 +78,25 @@ def asked(
         StoreError: it is not one SELECT.
         ValueError: it is no text, or `params` are no values.
     """
-    check("query", query, isinstance(query, str), "one SELECT as a text")
+    whole = isinstance(query, str) and query == query.encode("utf-8", "replace").decode()
+    check("query", query, whole, "one SELECT as a text without lone surrogates")
     values = isinstance(params, Iterable) and not isinstance(params, str | bytes)
     check("params", params, values, "a list with a value for each ?, or a dict for $name")
     kinds = [statement.type for statement in cursor.extract_statements(query)]
-    if len(kinds) != 1 or kinds[0] not in _QUESTIONS:
+    if len(kinds) != 1 or kinds[0] not in _QUESTIONS or _has_effect(cursor, query):
         msg = f"the store answers one SELECT at a time and changes nothing: {query!r}"
         raise StoreError(msg)
     cursor.execute("BEGIN TRANSACTION READ ONLY").fetchall()
     return cursor.execute(query, params if isinstance(params, Mapping) else list(params))
+
+
+def _has_effect(cursor: duckdb.DuckDBPyConnection, query: str) -> bool:
+    """Tell whether `query` calls one of `_EFFECTS`, or could: DuckDB's parser decides."""
+    if not any(name in query.lower() for name in _EFFECTS):
+        return False
+    tree = cursor.execute("SELECT json_serialize_sql(?::VARCHAR)", [query]).fetchall()[0][0]
+    called = re.findall(r'"function_name":"(?:force_)?(\w+)"', tree)
+    return '"error":true' in tree or any(name in _EFFECTS for name in called)
 
 
 def never_close(con: duckdb.DuckDBPyConnection) -> None:

@@ -129,7 +129,8 @@ class Store(Owner):
             cursor = self._con.cursor()
             return interruptible(cursor, lambda: fetch(database.asked(cursor, query, params)))
         except database.NO_ANSWER as error:
-            raise StoreError(str(error)) from None
+            text = str(error).encode("utf-8", "backslashreplace").decode()
+            raise StoreError(text) from None
 
     def stats(self) -> "pd.DataFrame":
         """Return rows held, evicted, and dropped (no room, or a wrong type), per table."""

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from opentelemetry.metrics import get_meter
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 import obs_helpers
@@ -133,6 +134,25 @@ def test_a_name_that_opentelemetry_refuses_is_rejected_and_counted(obs: Telemetr
         obs_helpers.metrics.record_latency(name, 5)
     shown = [name.encode("utf-8", "backslashreplace").decode()[:100] for name in names]
     assert totals(obs, c.REJECTED.name, "metric") == {(name,): 2 for name in shown}
+
+
+class Odd:
+    def __repr__(self) -> str:
+        raise ValueError
+
+    def __hash__(self) -> int:
+        raise ValueError
+
+
+@pytest.mark.parametrize("redact", [True, False])
+def test_no_label_raises_into_the_agent(redact: bool) -> None:
+    obs = obs_helpers.start(redact=redact)
+    counter = get_meter("test").create_counter("odd")
+    labels: list[Any] = [{"x": Odd()}, {"x": [Odd()]}, {"x": {1: Odd()}}, {"x": {1}}, {None: 1}]
+    for one in labels:
+        counter.add(1, one)
+    obs.flush()
+    assert obs.store.value("SELECT sum(value) FROM metric_points WHERE name = 'odd'") == 5
 
 
 def test_any_label_value_becomes_a_short_text(obs: Telemetry) -> None:

@@ -377,6 +377,13 @@ FORBIDDEN = [
     "SELECT * FROM parquet_metadata('{folder}/in.csv')",
     "FROM frame_of_the_caller",
     "SELECT getvariable('x'), * FROM no_such_table",
+    "FROM checkpoint()",
+    'FROM "Force_Checkpoint" /* now */ ()',
+    "WITH done AS (FROM checkpoint()) FROM done",
+    "EXPLAIN ANALYZE FROM checkpoint()",
+    "SELECT write_log('planted')",
+    "FROM enable_logging()",
+    "SELECT setseed(0.5)",
 ]
 
 
@@ -453,10 +460,16 @@ def test_the_message_for_a_typo_names_it_and_what_may_be_meant() -> None:
         store.sql("SELEC 1")
 
 
+def test_a_text_may_name_what_a_question_must_not_call(one_log: Store) -> None:
+    asked = "SELECT count(*) FROM logs WHERE event IN ('checkpoint', 'FROM checkpoint()', 'kept')"
+    assert one_log.value(asked) == 1
+
+
 @pytest.mark.parametrize(
     ("asked", "remedy"),
     [
         ((None,), "query=None does not work; give one SELECT as a text"),
+        (("SELECT '\ud800'",), "does not work; give one SELECT as a text without lone surrogates"),
         (("SELECT ?", 5), "params=5 does not work; give a list with a value for each ?"),
         (("SELECT ?", "x"), "params='x' does not work; give a list with a value for each ?"),
     ],
