@@ -12,9 +12,10 @@ from opentelemetry.sdk.metrics.export import MetricsData
 
 from obs_helpers.exporters import optional
 from obs_helpers.safe_json import describe
+from obs_helpers.timed_http import limit_time
 
 TIMEOUT_S = 2.0
-"""For one delivery. OpenTelemetry's default of 10 s, with retries, takes up to 35 s."""
+"""For all of one delivery. OpenTelemetry's default of 10 s, with retries, takes up to 35 s."""
 MAX_ANSWER = 65_536
 """Bytes of an answer that are read."""
 
@@ -32,6 +33,7 @@ class Exporter:
     def __init__(self, module: str, name: str, endpoint: str) -> None:
         exporter_class = getattr(optional(f"{_HTTP}.{module}"), name)
         session = optional("requests").Session()
+        limit_time(session)
         self._send_request, session.send = session.send, self._ask
         self.sdk = exporter_class(endpoint, timeout=TIMEOUT_S, session=session)
         self.export: Callable[[Any], Any] = self.sdk.export

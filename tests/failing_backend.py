@@ -12,7 +12,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-FAILURES = ("refused", "hangs", "503", "429", "hangs up", "garbage", "a page", "redirects")
+TRICKLES = {
+    "trickles a header": (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+    "trickles a body": (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b" "),
+    "trickles 100s": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+}
+"""What comes at once, and what comes again and again: no read of it takes long."""
+FAILURES = ("refused", "hangs", "503", "429", "hangs up", "garbage", "a page", "redirects",
+            *TRICKLES)  # fmt: skip
 """Ways to fail after which everything that waits can be sent again."""
 
 
@@ -100,6 +107,8 @@ class _Handler(BaseHTTPRequestHandler):
         if mode == "hangs":
             self.server.released.wait()
             self.close_connection = True
+        elif mode in TRICKLES:
+            self.trickle(*TRICKLES[mode])
         elif mode == "hangs up":
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
@@ -119,6 +128,12 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.server.bodies.append((self.path, body))
             self.answer(200, b"", "application/x-protobuf")
+
+    def trickle(self, first: bytes, again: bytes) -> None:
+        self.close_connection = True
+        self.connection.sendall(first)
+        while not self.server.released.wait(0.05):
+            self.connection.sendall(again)
 
     def answer(self, status: int, body: bytes, kind: str = "text/plain", **more: str) -> None:
         reason = "Sorry, ask someone@example.org" if status >= 400 else None

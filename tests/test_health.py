@@ -17,7 +17,7 @@ from obs_helpers.limits import MAX_WAITING_TEXT
 from obs_helpers.outbox import Outbox
 from obs_helpers.signals.log_file import LogFile
 from obs_helpers.ways import FileWay
-from tests.failing_backend import FAILURES, Backend, backend, certificate
+from tests.failing_backend import FAILURES, TRICKLES, Backend, backend, certificate
 
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
 from obs_helpers import otlp, otlp_http
@@ -124,6 +124,26 @@ def test_a_wrong_certificate_is_refused_and_the_right_one_gets_everything(
         server.mode, server.tls = "healthy", right[1]
         flush_until_delivered(obs)
         assert arrived(server) == recorded(0, 3)
+
+
+@pytest.mark.parametrize("mode", TRICKLES)
+def test_an_answer_over_tls_that_never_ends_is_a_failure_too(
+    mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = certificate(tmp_path, "right")
+    if made is None:
+        pytest.skip("there is no openssl to make certificates with")
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)  # they would win
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", str(made[0]))
+    with backend(mode, made[1]) as server:
+        obs = obs_helpers.start(otlp=server.url)
+        obs.logger("test").info("line 0")
+        obs.flush()
+        assert obs.health().way("logs", "OTLP").failing
+        server.recover()
+        flush_until_delivered(obs)
+        assert arrived(server)["logs"] == ["line 0"]
 
 
 @pytest.mark.parametrize("status", ["400", "413", "500"])
