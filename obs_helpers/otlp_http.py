@@ -10,12 +10,16 @@ from typing import Any
 
 from opentelemetry.sdk.metrics.export import MetricsData
 
+from obs_helpers.clock import SystemClock
 from obs_helpers.exporters import optional
 from obs_helpers.safe_json import describe
 from obs_helpers.timed_http import limit_time
 
 TIMEOUT_S = 2.0
-"""For all of one delivery. OpenTelemetry's default of 10 s, with retries, takes up to 35 s."""
+"""For all of one delivery, at first. OpenTelemetry's default of 10 s, with retries, takes up
+to 35 s."""
+MAX_TIMEOUT_S = 30.0
+"""After each delivery that took too long the next one gets twice the time, up to this."""
 MAX_ANSWER = 65_536
 """Bytes of an answer that are read."""
 
@@ -39,6 +43,7 @@ class Exporter:
         self.export: Callable[[Any], Any] = self.sdk.export
         self._answer: Any = None
         self._error: Exception | None = None
+        self._timeout_s = TIMEOUT_S
 
     def send(self, batch: list[Any]) -> tuple[int, str]:
         """Send a batch; return how much was refused for good, and why.
@@ -65,16 +70,26 @@ class Exporter:
     def _ask(self, request: Any, **options: Any) -> Any:
         """Send one request, keep the answer; redirects are not followed, they lose the body."""
         self._answer = self._error = None
+        ours = {"allow_redirects": False, "stream": True, "timeout": self._timeout_s}
+        began = SystemClock.monotonic()
         try:
-            answer = self._send_request(
-                request, **{**options, "allow_redirects": False, "stream": True}
-            )
+            answer = self._send_request(request, **{**options, **ours})
             answer._content = _beginning(answer)
         except Exception as error:
             self._error = error
             raise
+        finally:
+            self._learn(SystemClock.monotonic() - began)
         self._answer = answer
         return answer
+
+    def _learn(self, took_s: float) -> None:
+        """Give the next delivery twice the time that this one took, within the limits.
+
+        Without it, an endpoint that is always slow gets the same batch again and again.
+        """
+        if self._error is None or took_s >= self._timeout_s:
+            self._timeout_s = min(MAX_TIMEOUT_S, max(TIMEOUT_S, 2 * took_s))
 
 
 def _beginning(answer: Any) -> bytes:

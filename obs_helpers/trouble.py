@@ -34,6 +34,7 @@ class Trouble(logging.Filter):
         self._clean = clean
         self._failing: set[str] = set()
         self._threads: set[int] = set()
+        self._closed = False
         self._lock = threading.Lock()
         self._log = logging.getLogger("obs_helpers")
         for name in NOISY:
@@ -55,6 +56,9 @@ class Trouble(logging.Filter):
             except Exception as error:
                 self._failed(signal, describe(error), "What was recorded waits and is sent later")
                 raise
+            finally:
+                self._threads.discard(threading.get_ident())
+                self._let_go()
             if refused:
                 self._failed(signal, why, "It refuses the data, which is lost there")
             else:
@@ -64,12 +68,17 @@ class Trouble(logging.Filter):
         return watched
 
     def close(self, *left: int) -> None:
-        """Give the other loggers back; say how much could not be delivered."""
+        """Say how much could not be delivered; give the other loggers back."""
         if any(left):
             counts = "{} spans, {} log lines and {} metric points".format(*left)
             self._log.warning("%s did not get %s before the end.", self._where, counts)
-        for name in NOISY:
-            logging.getLogger(name).removeFilter(self)
+        self._closed = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._closed and not self._threads:  # a delivery may outlive the end
+            for name in NOISY:
+                logging.getLogger(name).removeFilter(self)
 
     def _failed(self, signal: str, why: str, so: str) -> None:
         with self._lock:

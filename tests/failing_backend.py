@@ -107,6 +107,10 @@ class _Handler(BaseHTTPRequestHandler):
         if mode == "hangs":
             self.server.released.wait()
             self.close_connection = True
+        elif mode == "slow":
+            self.server.bodies.append((self.path, body))
+            self.server.released.wait(1.0)
+            self.answer(200, b"", "application/x-protobuf")
         elif mode in TRICKLES:
             self.trickle(*TRICKLES[mode])
         elif mode == "hangs up":

@@ -16,6 +16,7 @@ from obs_helpers.health import Health, Tally, Way
 from obs_helpers.limits import MAX_WAITING_TEXT
 from obs_helpers.outbox import Outbox
 from obs_helpers.signals.log_file import LogFile
+from obs_helpers.trouble import NOISY
 from obs_helpers.ways import FileWay
 from tests.failing_backend import FAILURES, TRICKLES, Backend, backend, certificate
 
@@ -144,6 +145,43 @@ def test_an_answer_over_tls_that_never_ends_is_a_failure_too(
         server.recover()
         flush_until_delivered(obs)
         assert arrived(server)["logs"] == ["line 0"]
+
+
+def test_a_backend_that_needs_longer_gets_longer_and_nothing_again_and_again() -> None:
+    with backend("slow") as server:
+        obs = obs_helpers.start(otlp=server.url)
+        record(obs, 0, 3)
+        flush_until_delivered(obs)
+        assert obs.health().way("logs", "OTLP").failures > 0
+        record(obs, 3, 3)
+        flush_until_delivered(obs)
+        for names, wanted in zip(arrived(server).values(), recorded(3, 3).values(), strict=True):
+            assert names[-3:] == wanted
+            assert names.count(wanted[0]) == 1
+        assert {way.dropped for way in otlp_ways(obs).values()} == {0}
+        server.recover()
+        record(obs, 6, 1)
+        flush_until_delivered(obs)  # quick: the next one gets as little time as the first
+        server.released.clear()
+        server.mode = "hangs"
+        record(obs, 7, 1)
+        obs.flush()
+        assert "read timeout=0." in (obs.health().way("logs", "OTLP").last_error or "")
+
+
+def test_a_delivery_that_outlives_the_end_is_not_heard_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(otlp, "WAIT_S", 0.1)
+    with backend("hangs") as server:
+        obs = obs_helpers.start(otlp=server.url)
+        record(obs, 0, 7)
+        obs.shutdown()
+        for thread in threading.enumerate():
+            if thread.name == "obs-outbox":
+                thread.join()
+    assert {record.name for record in caplog.records} == {"obs_helpers"}
+    assert logging.getLogger(NOISY[0]).filters == []
 
 
 @pytest.mark.parametrize("status", ["400", "413", "500"])
