@@ -1,8 +1,9 @@
 """One OTLP exporter of the SDK, and a judgement of the answers that it gets.
 
 OTLP says which answers are worth another try: 408, 429, 502, 503, 504, and none at all.
-Other errors refuse the data for good. A redirect, and an answer that is not OTLP, come
-from something that is no Collector: what was sent there is worth another try, too.
+Other errors refuse the data for good, 413 only what cannot be sent in smaller parts. A
+redirect, and an answer that is not OTLP, come from something that is no Collector: what was
+sent there is worth another try, too.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from obs_helpers.clock import SystemClock
 from obs_helpers.exporters import optional
 from obs_helpers.safe_json import describe
 from obs_helpers.timed_http import limit_time
+from obs_helpers.trouble import TooMuch
 
 TIMEOUT_S = 2.0
 """For all of one delivery, at first. OpenTelemetry's default of 10 s, with retries, takes up
@@ -49,6 +51,7 @@ class Exporter:
         """Send a batch; return how much was refused for good, and why.
 
         Raises:
+            TooMuch: it is not taken as a whole, or one item of it cannot be encoded.
             Exception: it did not get through, and should be sent again.
         """
         self._answer = self._error = None
@@ -59,13 +62,11 @@ class Exporter:
             why = f"{why}: {describe(error)}"
         if self._error is not None:
             raise self._error
-        if self._answer is not None:
-            return _judge(self._answer, sum(map(size_of, batch)))
-        if len(batch) == 1:
+        if len(batch) > 1 and (self._answer is None or self._answer.status_code == 413):
+            raise TooMuch(why)
+        if self._answer is None:
             return size_of(batch[0]), why
-        middle = len(batch) // 2  # one item cannot be encoded: the others can
-        first, second = self.send(batch[:middle]), self.send(batch[middle:])
-        return first[0] + second[0], first[1] or second[1]
+        return _judge(self._answer, sum(map(size_of, batch)))
 
     def _ask(self, request: Any, **options: Any) -> Any:
         """Send one request, keep the answer; redirects are not followed, they lose the body."""

@@ -21,6 +21,10 @@ NOISY = (
 """Loggers that tell of each failed delivery, some with a traceback."""
 
 
+class TooMuch(Exception):
+    """What was to be delivered is not taken as a whole, but maybe in smaller parts."""
+
+
 class Trouble(logging.Filter):
     """Watches the deliveries to one endpoint, in the threads that deliver.
 
@@ -53,6 +57,8 @@ class Trouble(logging.Filter):
             self._threads.add(threading.get_ident())
             try:
                 refused, why = send(batch)
+            except TooMuch:
+                raise
             except Exception as error:
                 self._failed(signal, describe(error), "What was recorded waits and is sent later")
                 raise

@@ -24,7 +24,10 @@ FAILURES = ("refused", "hangs", "503", "429", "hangs up", "garbage", "a page", "
 
 
 class Backend(ThreadingHTTPServer):
-    """Listens on a free port of 127.0.0.1; `mode` is a way to fail, or `healthy`."""
+    """Listens on a free port of 127.0.0.1; `mode` is a way to fail, or `healthy`.
+
+    A body of more than `limit` bytes fails in the way `beyond`.
+    """
 
     daemon_threads = True
 
@@ -32,6 +35,7 @@ class Backend(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler, bind_and_activate=False)
         self.server_bind()  # bound and not listening: connections are refused
         self.mode, self.tls = mode, tls
+        self.limit, self.beyond = 1 << 30, "413"
         self.released = threading.Event()
         self.bodies: list[tuple[str, bytes]] = []
         self.asked = 0
@@ -103,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.server.asked += 1
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        mode = self.server.mode
+        mode = self.server.mode if len(body) <= self.server.limit else self.server.beyond
         if mode == "hangs":
             self.server.released.wait()
             self.close_connection = True
