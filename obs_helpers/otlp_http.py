@@ -14,7 +14,6 @@ from opentelemetry.sdk.metrics.export import MetricsData
 from obs_helpers.clock import SystemClock
 from obs_helpers.exporters import optional
 from obs_helpers.safe_json import describe
-from obs_helpers.timed_http import limit_time
 from obs_helpers.trouble import TooMuch
 
 TIMEOUT_S = 2.0
@@ -37,6 +36,8 @@ class Exporter:
     """One exporter of the SDK, and the answers that it does not tell of."""
 
     def __init__(self, module: str, name: str, endpoint: str) -> None:
+        from obs_helpers.timed_http import limit_time  # 5 ms that only OTLP needs
+
         exporter_class = getattr(optional(f"{_HTTP}.{module}"), name)
         session = optional("requests").Session()
         limit_time(session)
