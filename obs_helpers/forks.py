@@ -1,4 +1,6 @@
-"""What a forked child leaves alone: threads, locks and open files stay with the parent.
+"""What a forked child leaves alone, and what a child does at its end.
+
+Threads, locks and open files stay with the parent.
 
 `os.fork` copies a process, but of its threads only the one that forks. A lock that
 another one held stays locked for ever in the child, and an open database is suddenly
@@ -6,8 +8,11 @@ open twice. So whoever owns such things comes to rest before a fork, and lets go
 in the child.
 """
 
+import atexit
 import os
+import sys
 import weakref
+from collections.abc import Callable
 
 
 class Owner:
@@ -26,6 +31,7 @@ class Owner:
 _owners: "weakref.WeakSet[Owner]" = weakref.WeakSet()
 _paused: list[Owner] = []
 _watching: list[bool] = []
+_ends: set[tuple[int, Callable[[], object]]] = set()
 
 
 def watch_forks(owner: Owner) -> None:
@@ -36,6 +42,19 @@ def watch_forks(owner: Owner) -> None:
             before=_pause_all, after_in_parent=_resume_all, after_in_child=_leave_all
         )
     _owners.add(owner)
+
+
+def at_end(action: Callable[[], object]) -> None:
+    """Call `action` when this process ends, once however often this is asked for.
+
+    A child of `multiprocessing` ends without `atexit`, but runs finalizers of its own.
+    """
+    if (os.getpid(), action) in _ends:
+        return
+    _ends.add((os.getpid(), action))
+    atexit.register(action)
+    if util := sys.modules.get("multiprocessing.util"):  # every such child has it
+        util.Finalize(None, action, exitpriority=0)
 
 
 def _pause_all() -> None:

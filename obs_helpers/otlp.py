@@ -25,6 +25,7 @@ from obs_helpers.clock import Clock, SystemClock
 from obs_helpers.health import Tally, Way
 from obs_helpers.otlp_http import Exporter, size_of
 from obs_helpers.outbox import Outbox
+from obs_helpers.safe_json import text_in
 from obs_helpers.signals.resource import resource_of
 from obs_helpers.signals.spans import Redact, RedactingExporter, text_size
 from obs_helpers.trouble import Trouble
@@ -156,8 +157,7 @@ class _Lines(LogRecordProcessor):
 
 
 def _text_of(record: ReadableLogRecord) -> int:
-    values = [record.log_record.body, *(record.log_record.attributes or {}).values()]
-    return sum([len(value) for value in values if isinstance(value, str)])
+    return text_in(record.log_record.body) + text_in(record.log_record.attributes)
 
 
 class _Metrics(MetricExporter):

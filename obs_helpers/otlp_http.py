@@ -1,8 +1,9 @@
 """One OTLP exporter of the SDK, and a judgement of the answers that it gets.
 
 OTLP says which answers are worth another try: 408, 429, 502, 503, 504, and none at all.
-Other errors refuse the data for good. A redirect, and an answer that is not OTLP, come
-from something that is no Collector: what was sent there is worth another try, too.
+Other errors refuse the data for good, 413 only what cannot be sent in smaller parts. A
+redirect, and an answer that is not OTLP, come from something that is no Collector: what was
+sent there is worth another try, too.
 """
 
 from collections.abc import Callable
@@ -10,11 +11,16 @@ from typing import Any
 
 from opentelemetry.sdk.metrics.export import MetricsData
 
+from obs_helpers.clock import SystemClock
 from obs_helpers.exporters import optional
 from obs_helpers.safe_json import describe
+from obs_helpers.trouble import TooMuch
 
 TIMEOUT_S = 2.0
-"""For one delivery. OpenTelemetry's default of 10 s, with retries, takes up to 35 s."""
+"""For all of one delivery, at first. OpenTelemetry's default of 10 s, with retries, takes up
+to 35 s."""
+MAX_TIMEOUT_S = 30.0
+"""After each delivery that took too long the next one gets twice the time, up to this."""
 MAX_ANSWER = 65_536
 """Bytes of an answer that are read."""
 
@@ -30,18 +36,23 @@ class Exporter:
     """One exporter of the SDK, and the answers that it does not tell of."""
 
     def __init__(self, module: str, name: str, endpoint: str) -> None:
+        from obs_helpers.timed_http import limit_time  # 5 ms that only OTLP needs
+
         exporter_class = getattr(optional(f"{_HTTP}.{module}"), name)
         session = optional("requests").Session()
+        limit_time(session)
         self._send_request, session.send = session.send, self._ask
         self.sdk = exporter_class(endpoint, timeout=TIMEOUT_S, session=session)
         self.export: Callable[[Any], Any] = self.sdk.export
         self._answer: Any = None
         self._error: Exception | None = None
+        self._timeout_s = TIMEOUT_S
 
     def send(self, batch: list[Any]) -> tuple[int, str]:
         """Send a batch; return how much was refused for good, and why.
 
         Raises:
+            TooMuch: it is not taken as a whole, or one item of it cannot be encoded.
             Exception: it did not get through, and should be sent again.
         """
         self._answer = self._error = None
@@ -52,27 +63,35 @@ class Exporter:
             why = f"{why}: {describe(error)}"
         if self._error is not None:
             raise self._error
-        if self._answer is not None:
-            return _judge(self._answer, sum(map(size_of, batch)))
-        if len(batch) == 1:
+        if len(batch) > 1 and (self._answer is None or self._answer.status_code == 413):
+            raise TooMuch(why)
+        if self._answer is None:
             return size_of(batch[0]), why
-        middle = len(batch) // 2  # one item cannot be encoded: the others can
-        first, second = self.send(batch[:middle]), self.send(batch[middle:])
-        return first[0] + second[0], first[1] or second[1]
+        return _judge(self._answer, sum(map(size_of, batch)))
 
     def _ask(self, request: Any, **options: Any) -> Any:
         """Send one request, keep the answer; redirects are not followed, they lose the body."""
         self._answer = self._error = None
+        ours = {"allow_redirects": False, "stream": True, "timeout": self._timeout_s}
+        began = SystemClock.monotonic()
         try:
-            answer = self._send_request(
-                request, **{**options, "allow_redirects": False, "stream": True}
-            )
+            answer = self._send_request(request, **{**options, **ours})
             answer._content = _beginning(answer)
         except Exception as error:
             self._error = error
             raise
+        finally:
+            self._learn(SystemClock.monotonic() - began)
         self._answer = answer
         return answer
+
+    def _learn(self, took_s: float) -> None:
+        """Give the next delivery twice the time that this one took, within the limits.
+
+        Without it, an endpoint that is always slow gets the same batch again and again.
+        """
+        if self._error is None or took_s >= self._timeout_s:
+            self._timeout_s = min(MAX_TIMEOUT_S, max(TIMEOUT_S, 2 * took_s))
 
 
 def _beginning(answer: Any) -> bytes:

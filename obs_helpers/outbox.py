@@ -1,20 +1,20 @@
 """A bounded queue and the thread that delivers from it: whoever puts an item never waits.
 
-What cannot be delivered stays in the queue and is tried again, less and less often. When
-there is no more room, new items are dropped and counted: what happened first explains a
-breakdown best.
+What cannot be delivered stays in the queue and is tried again, less and less often, and
+in smaller batches: one may be more than the other side takes. When there is no more room,
+new items are dropped and counted: what happened first explains a breakdown best.
 """
 
 import threading
 from collections import deque
 from collections.abc import Callable
-from itertools import islice
 from typing import Generic, TypeVar
 
 from obs_helpers.clock import Chance
 from obs_helpers.forks import Owner, watch_forks
 from obs_helpers.health import Tally, Way
 from obs_helpers.limits import MAX_WAITING_TEXT
+from obs_helpers.trouble import TooMuch
 
 Item = TypeVar("Item")
 
@@ -22,6 +22,9 @@ EVERY_S = 1.0
 """Deliver this often, in seconds, or as soon as a batch is full."""
 MAX_REST_S = 10.0
 """After failures the thread rests 1, 2, 4 … seconds, at most this long."""
+BATCH_TEXT = 4_000_000
+"""Characters of one batch, about: a Collector takes 20 MiB, other receivers less. An item
+that has more goes alone."""
 
 
 class Outbox(Owner, Generic[Item]):
@@ -42,7 +45,7 @@ class Outbox(Owner, Generic[Item]):
         Args:
             way: The signal and the place, for `health`.
             send: Delivers some items; returns how much of them was refused for good,
-                and why. Raises if they should be sent again.
+                and why. Raises if they should be sent again, `TooMuch` if in smaller parts.
             tally: Counts what became of it.
             limit: Sizes of the items that wait, at the most.
             batch: Items sent at once, at the most.
@@ -52,7 +55,8 @@ class Outbox(Owner, Generic[Item]):
         """
         self._way, self._send, self._tally = way, send, tally
         self._limit, self._batch, self._size, self._text_of = limit, batch, size, text
-        self._items: deque[Item] = deque()
+        self._most = batch  # sent at once for now
+        self._items: deque[tuple[Item, int, int]] = deque()
         self._waiting = self._text = self._settled = self._failed = 0
         self._hurry = self._closed = self._given_up = False
         self._rest_s = 0.0
@@ -70,10 +74,10 @@ class Outbox(Owner, Generic[Item]):
             if self._closed or full:
                 self._tally.dropped += size
                 return
-            self._items.append(item)
+            self._items.append((item, size, text))
             self._waiting += size
             self._text += text
-            if len(self._items) == self._batch:
+            if len(self._items) == self._batch or self._text - text < BATCH_TEXT <= self._text:
                 self._changed.notify_all()
 
     def hurry(self) -> Callable[[float], bool]:
@@ -154,36 +158,51 @@ class Outbox(Owner, Generic[Item]):
                 self._rest_s = longer * self._chance.uniform(0.8, 1.0)
 
     def _due(self) -> bool:
-        full = len(self._items) >= self._batch and not self._rest_s
-        return self._closed or self._hurry or full
+        full = len(self._items) >= self._batch or self._text >= BATCH_TEXT
+        return self._closed or self._hurry or (full and not self._rest_s)
 
     def _deliver(self) -> bool:
         """Send all that waits, a batch at a time; return False at the first failure."""
         while batch := self._next():
             try:
                 refused, why = self._send(batch)
+            except TooMuch:
+                self._most = max(1, len(batch) // 2)
             except Exception as error:
-                with self._changed:
-                    self._failed += 1
-                    self._tally.failed(error)
-                    self._changed.notify_all()
+                self._failed_with(error, len(batch))
                 return False
-            self._settle(batch, refused, why)
+            else:
+                self._most = min(self._batch, self._most + self._most // 4 + 1)
+                self._settle(len(batch), refused, why)
         return True
 
     def _next(self) -> list[Item]:
+        batch: list[Item] = []
+        left = BATCH_TEXT
         with self._changed:
-            return list(islice(self._items, self._batch))
+            for item, _, text in self._items:
+                left -= text
+                if batch and (left < 0 or len(batch) == self._most):
+                    break
+                batch.append(item)
+        return batch
 
-    def _settle(self, batch: list[Item], refused: int, why: str) -> None:
+    def _failed_with(self, error: Exception, count: int) -> None:
+        with self._changed:
+            self._failed += 1
+            if self._rest_s:  # twice in a row: it may be too much
+                self._most = max(1, count // 2)
+            self._tally.failed(error)
+            self._changed.notify_all()
+
+    def _settle(self, count: int, refused: int, why: str) -> None:
         with self._changed:
             if self._given_up:  # counted as dropped by then
                 return
-            for _ in batch:
-                self._items.popleft()
-            size = sum(map(self._size, batch))
+            gone = [self._items.popleft() for _ in range(count)]
+            size = sum([size for _, size, _ in gone])
             self._waiting -= size
-            self._text -= sum(map(self._text_of, batch))
+            self._text -= sum([text for _, _, text in gone])
             self._settled += size
             if refused:
                 self._tally.failed(why, lost=refused)

@@ -78,6 +78,17 @@ def text_of(value: object) -> str:
         return f"[{type(value).__name__}: repr raised {type(error).__name__}]"
 
 
+def text_in(value: object) -> int:
+    """Return about how many characters `value` has as JSON: lists and dicts hold texts, too."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, list | tuple):
+        return sum(map(text_in, value))
+    if isinstance(value, Mapping):
+        return sum([len(str(name)) + text_in(inner) for name, inner in value.items()])
+    return 8  # a number, more or less
+
+
 def _is_plain(value: object) -> bool:
     kind = type(value)
     if kind is str:

@@ -6,7 +6,6 @@ begins and ends spans with `AgentTracer`, `SpanBuffer` keeps those that ended, a
 Log lines wait in `LineBuffer`, metric points in `PointBuffer`, in the same way.
 """
 
-import atexit
 import contextlib
 import inspect
 import math
@@ -19,7 +18,7 @@ from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetr
 
 from obs_helpers import exporters, providers
 from obs_helpers.clock import NS_PER_S, Chance, Clock, SystemClock
-from obs_helpers.forks import Owner, watch_forks
+from obs_helpers.forks import Owner, at_end, watch_forks
 from obs_helpers.health import Health, Tally
 from obs_helpers.options import Options
 from obs_helpers.otlp import Otlp
@@ -273,11 +272,10 @@ def start(**options: Any) -> Telemetry:
     """
     global _current
     wanted = Options.of(options)
-    if _current is None:
-        atexit.register(shutdown)
-    elif _current.running and _current.options == wanted:
+    at_end(shutdown)
+    if _current is not None and _current.running and _current.options == wanted:
         return _current
-    elif wanted.clashes(_current.options):
+    if _current is not None and wanted.clashes(_current.options):
         shutdown()
     try:
         new = Telemetry(wanted)

@@ -21,6 +21,10 @@ NOISY = (
 """Loggers that tell of each failed delivery, some with a traceback."""
 
 
+class TooMuch(Exception):
+    """What was to be delivered is not taken as a whole, but maybe in smaller parts."""
+
+
 class Trouble(logging.Filter):
     """Watches the deliveries to one endpoint, in the threads that deliver.
 
@@ -34,6 +38,7 @@ class Trouble(logging.Filter):
         self._clean = clean
         self._failing: set[str] = set()
         self._threads: set[int] = set()
+        self._closed = False
         self._lock = threading.Lock()
         self._log = logging.getLogger("obs_helpers")
         for name in NOISY:
@@ -52,9 +57,14 @@ class Trouble(logging.Filter):
             self._threads.add(threading.get_ident())
             try:
                 refused, why = send(batch)
+            except TooMuch:
+                raise
             except Exception as error:
                 self._failed(signal, describe(error), "What was recorded waits and is sent later")
                 raise
+            finally:
+                self._threads.discard(threading.get_ident())
+                self._let_go()
             if refused:
                 self._failed(signal, why, "It refuses the data, which is lost there")
             else:
@@ -64,12 +74,17 @@ class Trouble(logging.Filter):
         return watched
 
     def close(self, *left: int) -> None:
-        """Give the other loggers back; say how much could not be delivered."""
+        """Say how much could not be delivered; give the other loggers back."""
         if any(left):
             counts = "{} spans, {} log lines and {} metric points".format(*left)
             self._log.warning("%s did not get %s before the end.", self._where, counts)
-        for name in NOISY:
-            logging.getLogger(name).removeFilter(self)
+        self._closed = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._closed and not self._threads:  # a delivery may outlive the end
+            for name in NOISY:
+                logging.getLogger(name).removeFilter(self)
 
     def _failed(self, signal: str, why: str, so: str) -> None:
         with self._lock:

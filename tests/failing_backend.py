@@ -12,12 +12,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-FAILURES = ("refused", "hangs", "503", "429", "hangs up", "garbage", "a page", "redirects")
+TRICKLES = {
+    "trickles a header": (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+    "trickles a body": (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b" "),
+    "trickles 100s": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+}
+"""What comes at once, and what comes again and again: no read of it takes long."""
+FAILURES = ("refused", "hangs", "503", "429", "hangs up", "garbage", "a page", "redirects",
+            *TRICKLES)  # fmt: skip
 """Ways to fail after which everything that waits can be sent again."""
 
 
 class Backend(ThreadingHTTPServer):
-    """Listens on a free port of 127.0.0.1; `mode` is a way to fail, or `healthy`."""
+    """Listens on a free port of 127.0.0.1; `mode` is a way to fail, or `healthy`.
+
+    A body of more than `limit` bytes fails in the way `beyond`.
+    """
 
     daemon_threads = True
 
@@ -25,6 +35,7 @@ class Backend(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler, bind_and_activate=False)
         self.server_bind()  # bound and not listening: connections are refused
         self.mode, self.tls = mode, tls
+        self.limit, self.beyond = 1 << 30, "413"
         self.released = threading.Event()
         self.bodies: list[tuple[str, bytes]] = []
         self.asked = 0
@@ -96,10 +107,16 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.server.asked += 1
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        mode = self.server.mode
+        mode = self.server.mode if len(body) <= self.server.limit else self.server.beyond
         if mode == "hangs":
             self.server.released.wait()
             self.close_connection = True
+        elif mode == "slow":
+            self.server.bodies.append((self.path, body))
+            self.server.released.wait(1.0)
+            self.answer(200, b"", "application/x-protobuf")
+        elif mode in TRICKLES:
+            self.trickle(*TRICKLES[mode])
         elif mode == "hangs up":
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
@@ -119,6 +136,12 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.server.bodies.append((self.path, body))
             self.answer(200, b"", "application/x-protobuf")
+
+    def trickle(self, first: bytes, again: bytes) -> None:
+        self.close_connection = True
+        self.connection.sendall(first)
+        while not self.server.released.wait(0.05):
+            self.connection.sendall(again)
 
     def answer(self, status: int, body: bytes, kind: str = "text/plain", **more: str) -> None:
         reason = "Sorry, ask someone@example.org" if status >= 400 else None

@@ -14,10 +14,11 @@ from obs_helpers import Redactor, Telemetry, VirtualClock
 from obs_helpers.clock import SystemClock
 from obs_helpers.health import Health, Tally, Way
 from obs_helpers.limits import MAX_WAITING_TEXT
-from obs_helpers.outbox import Outbox
+from obs_helpers.outbox import BATCH_TEXT, Outbox
 from obs_helpers.signals.log_file import LogFile
+from obs_helpers.trouble import NOISY
 from obs_helpers.ways import FileWay
-from tests.failing_backend import FAILURES, Backend, backend, certificate
+from tests.failing_backend import FAILURES, TRICKLES, Backend, backend, certificate
 
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
 from obs_helpers import otlp, otlp_http
@@ -126,6 +127,63 @@ def test_a_wrong_certificate_is_refused_and_the_right_one_gets_everything(
         assert arrived(server) == recorded(0, 3)
 
 
+@pytest.mark.parametrize("mode", TRICKLES)
+def test_an_answer_over_tls_that_never_ends_is_a_failure_too(
+    mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = certificate(tmp_path, "right")
+    if made is None:
+        pytest.skip("there is no openssl to make certificates with")
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)  # they would win
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", str(made[0]))
+    with backend(mode, made[1]) as server:
+        obs = obs_helpers.start(otlp=server.url)
+        obs.logger("test").info("line 0")
+        obs.flush()
+        assert obs.health().way("logs", "OTLP").failing
+        server.recover()
+        flush_until_delivered(obs)
+        assert arrived(server)["logs"] == ["line 0"]
+
+
+def test_a_backend_that_needs_longer_gets_longer_and_nothing_again_and_again() -> None:
+    with backend("slow") as server:
+        obs = obs_helpers.start(otlp=server.url)
+        record(obs, 0, 3)
+        flush_until_delivered(obs)
+        assert obs.health().way("logs", "OTLP").failures > 0
+        record(obs, 3, 3)
+        flush_until_delivered(obs)
+        for names, wanted in zip(arrived(server).values(), recorded(3, 3).values(), strict=True):
+            assert names[-3:] == wanted
+            assert names.count(wanted[0]) == 1
+        assert {way.dropped for way in otlp_ways(obs).values()} == {0}
+        server.recover()
+        record(obs, 6, 1)
+        flush_until_delivered(obs)  # quick: the next one gets as little time as the first
+        server.released.clear()
+        server.mode = "hangs"
+        record(obs, 7, 1)
+        obs.flush()
+        assert "read timeout=0." in (obs.health().way("logs", "OTLP").last_error or "")
+
+
+def test_a_delivery_that_outlives_the_end_is_not_heard_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(otlp, "WAIT_S", 0.1)
+    with backend("hangs") as server:
+        obs = obs_helpers.start(otlp=server.url)
+        record(obs, 0, 7)
+        obs.shutdown()
+        for thread in threading.enumerate():
+            if thread.name == "obs-outbox":
+                thread.join()
+    assert {record.name for record in caplog.records} == {"obs_helpers"}
+    assert logging.getLogger(NOISY[0]).filters == []
+
+
 @pytest.mark.parametrize("status", ["400", "413", "500"])
 def test_data_that_is_refused_is_dropped_counted_and_reported_once(
     status: str, caplog: pytest.LogCaptureFixture
@@ -149,6 +207,35 @@ def test_data_that_is_refused_is_dropped_counted_and_reported_once(
         way = obs.health().way("logs", "OTLP")
         assert (way.delivered, way.dropped, way.offered) == (5, 10, 15)
         assert obs.store.value("SELECT count(*) FROM logs") == 15
+
+
+@pytest.mark.parametrize("beyond", ["413", "hangs up"])
+def test_lines_that_are_too_long_together_arrive_in_smaller_parts_each_once(beyond: str) -> None:
+    with backend() as server:
+        server.limit, server.beyond = 100_000, beyond
+        obs = obs_helpers.start(otlp=server.url)
+        for n in range(60):
+            obs.logger("test").info("line %d", n, documents=["word " * 1000] * 2)
+        flush_until_delivered(obs)
+        way = obs.health().way("logs", "OTLP")
+        assert arrived(server)["logs"] == recorded(0, 60)["logs"]
+        assert (way.delivered, way.dropped, way.failing) == (60, 0, False)
+        assert way.failures == 0 or beyond != "413"
+
+
+def test_a_line_that_is_too_long_by_itself_is_dropped_and_no_other() -> None:
+    with backend() as server:
+        server.limit = 100_000
+        obs = obs_helpers.start(otlp=server.url)
+        for n in range(9):
+            obs.logger("test").info(
+                "line %d", n, documents=["word " * 1000] * (30 if n == 4 else 1)
+            )
+        flush_until_delivered(obs)
+        assert arrived(server)["logs"] == [f"line {n}" for n in range(9) if n != 4]
+        way = obs.health().way("logs", "OTLP")
+        assert (way.delivered, way.dropped) == (8, 1)
+        assert way.last_error == "HTTP 413 Sorry, ask [EMAIL]"
 
 
 def test_a_partial_success_counts_what_was_rejected() -> None:
@@ -287,6 +374,40 @@ def test_a_few_long_texts_fill_the_queue_too_until_they_are_out() -> None:
     outbox.put(text)
     assert outbox.close()(10) == 0
     assert (outbox.way().delivered, outbox.way().dropped) == (4, 3)
+
+
+def test_a_batch_ends_at_so_many_characters_and_a_longer_item_goes_alone() -> None:
+    sent: list[list[str]] = []
+
+    def send(batch: list[str]) -> tuple[int, str]:
+        sent.append(batch)
+        return 0, ""
+
+    outbox = Outbox(("logs", "test"), send, Tally(SystemClock()), 100, batch=100, text=len)
+    half, whole = "x" * (BATCH_TEXT // 2), "x" * (BATCH_TEXT + 1)
+    with outbox._changed:  # all of it waits before the thread looks
+        for text in (half, half, half, whole, "a", "b"):
+            outbox.put(text)
+    assert outbox.close()(10) == 0
+    assert sent == [[half, half], [half], [whole], ["a", "b"]]
+
+
+def test_a_batch_that_fails_twice_is_sent_in_smaller_parts_each_once() -> None:
+    sent: list[list[int]] = []
+
+    def send(batch: list[int]) -> tuple[int, str]:
+        if len(batch) > 3:
+            raise ConnectionError
+        sent.append(batch)
+        return 0, ""
+
+    outbox = Outbox(("logs", "test"), send, Tally(SystemClock()), limit=100, batch=100)
+    for n in range(20):
+        outbox.put(n)
+    for _ in range(20):
+        outbox.hurry()(10)
+    assert [n for batch in sent for n in batch] == list(range(20))
+    assert outbox.close()(10) == 0
 
 
 def test_waiting_for_a_delivery_ends_when_the_time_is_up() -> None:

@@ -14,7 +14,7 @@ LAYERS = [
     {"clock", "conventions", "limits", "safe_text", "schema", "forks", "sources",
      "given"},
     {"safe_json", "archive"},
-    {"database", "health", "exporters", "interrupts", "trouble"},
+    {"database", "health", "exporters", "interrupts", "timed_http", "trouble"},
     {"outbox", "otlp_http"},
     {"signals", "agent", "insight", "views"},
     {"alerting", "alerting.alert"},

@@ -170,6 +170,44 @@ def test_children_of_multiprocessing_keep_telemetry_of_their_own(
         assert asked(Path(f"{path}.{n}"), "SELECT name FROM spans") == [("child",)]
 
 
+ENDING = """
+import multiprocessing, sys
+import obs_helpers
+
+def work(path):
+    obs_helpers.start(store=path).logger("test").info("of the child")
+
+if __name__ == "__main__":
+    method, first, path = sys.argv[1:]
+    if first == "parent too":
+        obs_helpers.start(store=path)
+    context = multiprocessing.get_context(method)
+    children = [context.Process(target=work, args=(f"{path}.{n}",)) for n in range(2)]
+    [child.start() for child in children]
+    [child.join() for child in children]
+    print([child.exitcode for child in children])
+"""
+
+
+@pytest.mark.parametrize("first", ["parent too", "children only"])
+@pytest.mark.parametrize(
+    "method", ["spawn", *(pytest.param(way, marks=POSIX) for way in ("fork", "forkserver"))]
+)
+def test_children_of_multiprocessing_that_just_end_keep_their_lines(
+    method: str, first: str, tmp_path: Path
+) -> None:
+    path, program = tmp_path / "t.duckdb", tmp_path / "program.py"
+    program.write_text(ENDING)
+    done = subprocess.run(
+        [sys.executable, "-W", QUIET, program, method, first, path],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("[0, 0]\n", "")
+    for n in range(2):
+        assert asked(Path(f"{path}.{n}"), "SELECT event FROM logs") == [("of the child",)]
+
+
 SENDING_FORK = """
 import os, sys
 import obs_helpers

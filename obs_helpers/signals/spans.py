@@ -12,7 +12,7 @@ from opentelemetry.trace import Status, StatusCode
 
 from obs_helpers import conventions as c
 from obs_helpers.limits import MAX_WAITING, MAX_WAITING_TEXT
-from obs_helpers.safe_json import cut, dumps, dumps_list, jsonable, plain_text
+from obs_helpers.safe_json import cut, dumps, dumps_list, jsonable, plain_text, text_in
 from obs_helpers.schema import TABLES
 
 Redact = Callable[[Any], Any]
@@ -80,8 +80,7 @@ class SpanBuffer(SpanProcessor):
 def text_size(span: ReadableSpan) -> int:
     """Return about how many characters the texts of a span have."""
     held = [span.attributes, *(event.attributes for event in span.events)]
-    texts = [value for attributes in held for value in (attributes or {}).values()]
-    return sum([len(text) for text in texts if isinstance(text, str)])
+    return sum(map(text_in, held))
 
 
 class RequestEnds(SpanProcessor):
