@@ -458,6 +458,69 @@ def test_an_interrupt_at_any_line_of_a_question_ends_it_and_leaves_nothing_runni
     assert (done.stdout, done.stderr, done.returncode) == ("True {True} [] 1\n", "", 0)
 
 
+SIGNALLED_AT_EVERY_LINE = """
+import faulthandler
+import signal
+import sys
+from types import FrameType
+from typing import Any
+import obs_helpers
+
+faulthandler.dump_traceback_later(50, exit=True)
+FILES = ("health.py", "ways.py", "log_file.py", "metrics.py", "series.py", "failures.py",
+         "costs.py", "ledger.py", "concurrent_log_handler/__init__.py")
+obs = obs_helpers.start(file=sys.argv[1])
+log, errors, costs = obs.logger("test"), obs_helpers.ErrorTracker(), obs_helpers.CostMonitor()
+works = 0
+
+
+def work(*_: object) -> None:
+    global works
+    works += 1
+    log.info("line")
+    errors.record_error("api_error", "of the API")
+    costs.record_usage("s", 1, 1)
+    obs.metrics.tool_call("t", 1.0, None)
+    obs.metrics.settle()
+
+
+def signalled_at(step: int) -> bool:
+    steps = 0
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal steps
+        if event == "line" and frame.f_code.co_filename.endswith(FILES):
+            steps += 1
+            if steps == step:
+                signal.raise_signal(signal.SIGALRM)
+        return trace
+
+    sys.settrace(trace)
+    work()
+    sys.settrace(None)
+    return steps >= step
+
+
+signal.signal(signal.SIGALRM, work)
+step = 1
+while signalled_at(step):
+    step += 1
+summary = errors.get_error_summary()
+calls = (summary["total_errors"], int(errors.issues()["count"].sum()), costs.summary()["calls"])
+print(step > 100, [count - works for count in calls])
+way = obs.health().way("logs", "file")
+print(way.delivered - 2 * works, way.dropped, obs.log_file.is_locked)
+with open(sys.argv[1]) as file:
+    print(len(list(file)) - 2 * works, flush=True)
+"""
+
+
+@POSIX
+def test_a_signal_whose_handler_records_everything_may_come_at_any_line(tmp_path: Path) -> None:
+    printed = run(SIGNALLED_AT_EVERY_LINE, tmp_path / "agent.log")
+    assert printed == ["True [0, 0, 0]", "0 0 False", "0"]
+
+
 KILLED = """
 import sys
 import obs_helpers

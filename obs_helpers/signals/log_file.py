@@ -66,7 +66,7 @@ class LogFile(ConcurrentRotatingFileHandler):
         self._every_ns = every // _MICROSECOND * 1000 if every else None
         self._old = OldFiles(path.absolute(), backups, max_age)
         self._began_ns: int | None = None
-        self._end = 0
+        self._end = self._depth = 0
         self._untold = 0
         self._rotates, self._settled = True, False
         self._packer: threading.Thread | None = None
@@ -223,13 +223,25 @@ class LogFile(ConcurrentRotatingFileHandler):
         self.acquire()
         try:
             self._leave_deleted_lock()
-            self._do_lock()
             try:
+                self._do_lock()
                 yield
             finally:
                 self._do_unlock()
         finally:
             self.release()
+
+    def _do_lock(self) -> None:
+        # A signal's handler may log while this thread writes: the inner line needs no lock,
+        # and must not let go of that of the outer one.
+        self._depth += 1
+        if self._depth == 1:
+            super()._do_lock()
+
+    def _do_unlock(self) -> None:
+        if self._depth == 1:
+            super()._do_unlock()
+        self._depth -= 1
 
     def _leave_deleted_lock(self) -> None:
         """Let go of a lock file that was deleted: others would lock a new one."""

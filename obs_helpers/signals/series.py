@@ -81,7 +81,7 @@ class Overflow:
         """Count on `meter`."""
         spec = c.OVERFLOWED
         self._counter = meter.create_counter(spec.name, spec.unit, spec.description)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.by_metric: Counter[str] = Counter()
 
     def count(self, name: str) -> None:
