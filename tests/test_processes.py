@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import gc
+import json
 import os
 import signal
 import subprocess
@@ -456,6 +457,69 @@ def test_an_interrupt_at_any_line_of_a_question_ends_it_and_leaves_nothing_runni
         timeout=120,
     )
     assert (done.stdout, done.stderr, done.returncode) == ("True {True} [] 1\n", "", 0)
+
+
+INTERRUPTED_WRITES = """
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Any
+import obs_helpers
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+FILES = ("log_file.py", "interrupts.py", "logging/__init__.py",
+         "concurrent_log_handler/__init__.py")
+obs = obs_helpers.start(file=sys.argv[1])
+log, done = obs.logger("test"), []
+
+
+def interrupted_at(step: int) -> bool:
+    steps = 0
+
+    def trace(frame: FrameType, event: str, argument: Any) -> None:
+        nonlocal steps  # an interrupt comes where a function begins, and after each call
+        if event in ("call", "c_return") and frame.f_code.co_filename.endswith(FILES):
+            steps += 1
+            if steps == step:
+                signal.raise_signal(signal.SIGINT)
+
+    sys.setprofile(trace)
+    try:
+        log.info("line", n=step)
+        obs.log_file.tidy()
+        done.append(step)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.setprofile(None)
+    return False
+
+
+step = 1
+while interrupted_at(step):
+    step += 1
+thread = threading.Thread(target=log.info, args=["of a thread"], daemon=True)
+thread.start()
+thread.join(10)
+print(step > 50, thread.is_alive(), obs.log_file.is_locked)
+print(signal.getsignal(signal.SIGINT) is signal.default_int_handler, *done, flush=True)
+obs_helpers.shutdown()
+"""
+
+
+def test_an_interrupt_anywhere_in_a_log_call_leaves_the_log_file_unlocked(
+    tmp_path: Path,
+) -> None:
+    said, done = run(INTERRUPTED_WRITES, tmp_path / "agent.log")
+    assert said == "True False False"
+    usual, *numbers = done.split()
+    assert usual == "True"
+    events = [json.loads(text) for text in (tmp_path / "agent.log").read_text().splitlines()]
+    kept = [event["n"] for event in events if "n" in event]
+    assert len(kept) == len(set(kept))
+    assert {int(n) for n in numbers} <= set(kept)
+    assert events[-1]["event"] == "of a thread"
 
 
 SIGNALLED_AT_EVERY_LINE = """

@@ -25,6 +25,7 @@ import orjson
 from concurrent_log_handler import ConcurrentRotatingFileHandler
 
 from obs_helpers.clock import Clock
+from obs_helpers.interrupts import uninterrupted
 from obs_helpers.safe_json import describe
 from obs_helpers.signals.old_files import OldFiles
 from obs_helpers.signals.own_lines import own_line
@@ -77,7 +78,12 @@ class LogFile(ConcurrentRotatingFileHandler):
         Raises only if stderr cannot be written either.
         """
         record = _Line(line)
-        self.handle(record)
+        with self.lock:  # type: ignore[union-attr]  # no interrupt leaves it taken, as in `handle`
+            try:
+                self.emit(record)
+            except BaseException:  # Ctrl-C, at any line
+                self._let_go()
+                raise
         return record.failed
 
     def tidy(self) -> None:
@@ -220,16 +226,17 @@ class LogFile(ConcurrentRotatingFileHandler):
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        self.acquire()
-        try:
-            self._leave_deleted_lock()
+        with uninterrupted():
+            self.acquire()
             try:
-                self._do_lock()
-                yield
+                self._leave_deleted_lock()
+                try:
+                    self._do_lock()
+                    yield
+                finally:
+                    self._do_unlock()
             finally:
-                self._do_unlock()
-        finally:
-            self.release()
+                self.release()
 
     def _do_lock(self) -> None:
         # A signal's handler may log while this thread writes: the inner line needs no lock,
@@ -240,8 +247,17 @@ class LogFile(ConcurrentRotatingFileHandler):
 
     def _do_unlock(self) -> None:
         if self._depth == 1:
-            super()._do_unlock()
-        self._depth -= 1
+            with contextlib.suppress(RuntimeError):  # let go already, by an interrupt
+                super()._do_unlock()
+        self._depth = max(self._depth - 1, 0)
+
+    def _let_go(self) -> None:
+        """Close all, whatever was under way; the next line opens it again."""
+        self._close_stream()
+        if self.stream_lock is not None:
+            self.stream_lock.close()  # which also unlocks it
+        self.stream_lock, self.is_locked, self._depth = None, False, 0
+        self._thread_lock, self._settled = threading.RLock(), False
 
     def _leave_deleted_lock(self) -> None:
         """Let go of a lock file that was deleted: others would lock a new one."""
