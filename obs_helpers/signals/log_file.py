@@ -25,6 +25,7 @@ import orjson
 from concurrent_log_handler import ConcurrentRotatingFileHandler
 
 from obs_helpers.clock import Clock
+from obs_helpers.forks import Owner, watch_forks
 from obs_helpers.interrupts import uninterrupted
 from obs_helpers.safe_json import describe
 from obs_helpers.signals.old_files import OldFiles
@@ -34,7 +35,7 @@ _MICROSECOND, _EPOCH = timedelta(microseconds=1), datetime(1970, 1, 1, tzinfo=UT
 _FIRST_TIME = re.compile(rb'\{"timestamp":"([^"]{20,40})"')
 
 
-class LogFile(ConcurrentRotatingFileHandler):
+class LogFile(Owner, ConcurrentRotatingFileHandler):
     """Writes lines to a file; to stderr as long as the file cannot be written."""
 
     def __init__(
@@ -71,6 +72,7 @@ class LogFile(ConcurrentRotatingFileHandler):
         self._untold = 0
         self._rotates, self._settled = True, False
         self._packer: threading.Thread | None = None
+        watch_forks(self)
 
     def write(self, line: bytes) -> BaseException | None:
         """Write the line; return why it went to stderr instead, if it did.
@@ -104,6 +106,18 @@ class LogFile(ConcurrentRotatingFileHandler):
             self._warn("log file closed; it lacks lines that went to stderr", lines=self._untold)
             self._untold = 0
         self.close()
+
+    def pause(self) -> None:
+        """Finish the line: nobody writes while the process forks."""
+        self.acquire()
+
+    def resume(self) -> None:
+        """Write again."""
+        self.release()
+
+    def leave(self) -> None:
+        """Close the parent's files: its lock would outlive it, as long as the child has it open."""
+        self._let_go()
 
     # -- What the handler calls, with its lock held --------------------------------------
 
@@ -255,7 +269,7 @@ class LogFile(ConcurrentRotatingFileHandler):
         """Close all, whatever was under way; the next line opens it again."""
         self._close_stream()
         if self.stream_lock is not None:
-            self.stream_lock.close()  # which also unlocks it
+            self.stream_lock.close()  # which unlocks it, unless a parent has it open, too
         self.stream_lock, self.is_locked, self._depth = None, False, 0
         self._thread_lock, self._settled = threading.RLock(), False
 
