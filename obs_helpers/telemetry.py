@@ -139,10 +139,9 @@ class Telemetry(Owner):
             with contextlib.suppress(Exception):
                 close()
         self._stored.flush()
+        ours = self.store is not self.options.store and self.store.path != ":memory:"
         with contextlib.suppress(Exception):
-            self.store.detach_all()
-            if self.store is not self.options.store and self.store.path != ":memory:":
-                self.store.close()
+            self.store.close() if ours else self.store.detach_all()
 
     def __repr__(self) -> str:
         """Say what was changed from the defaults."""

@@ -786,3 +786,38 @@ def test_after_shutdown_a_file_store_says_how_it_can_be_read(tmp_path: Path) -> 
     obs.shutdown()
     with pytest.raises(StoreError, match=r"is closed; open it with Store\("):
         obs.store.rows("FROM spans")
+
+
+class Broken:
+    """A source that raises."""
+
+    table, dropped = "logs", 0
+
+    def drain(self) -> list[tuple[Any, ...]]:
+        raise LookupError("broken")
+
+
+class Given(Broken):
+    """A source that has one row."""
+
+    table = "spans"
+
+    def drain(self) -> list[tuple[Any, ...]]:
+        return [span()]
+
+
+def test_a_source_that_raises_keeps_nothing_back_of_the_others_and_the_store_closes(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "t.duckdb"
+    store = Store(path)
+    store.attach(Broken())
+    store.attach(Given())
+    with pytest.raises(LookupError, match="broken"):
+        store.flush()
+    assert store.taken["spans"] == 1
+    with pytest.raises(LookupError, match="broken"):
+        store.close()
+    again = Store(path)
+    assert again.value("SELECT count(*) FROM spans") == 2
+    again.close()

@@ -725,3 +725,37 @@ def test_a_span_that_is_just_ending_is_not_also_running() -> None:
     span.end()
     assert seen == [[]]
     assert len(buffer.drain()) == 1
+
+
+# -- Spans that cannot be ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "end"),
+    [
+        ({"start_time": datetime.fromisoformat("2026-01-05")}, None),
+        ({}, "2026"),
+        ({"kind": None}, None),
+        ({"kind": 1}, None),
+    ],
+)
+def test_a_span_with_a_time_or_kind_that_is_none_costs_no_other_row(
+    tmp_path: Path, given: dict[str, Any], end: Any
+) -> None:
+    path = tmp_path / "t.duckdb"
+    obs = obs_helpers.start(store=path)
+    bad = trace.get_tracer("test").start_span("bad", **given)
+    with obs.tracer.span("first"):
+        obs.logger("test").info("line")
+    assert obs.store.value("SELECT count(*) FROM spans WHERE name = 'first'") == 1
+    bad.end(end)
+    with obs.tracer.span("second"):
+        pass
+    obs.flush()
+    way = obs.health().way("traces", "store")
+    assert (way.delivered, way.waiting, way.dropped, way.failures) == (2, 0, 1, 0)
+    obs.shutdown()
+    store = obs_helpers.Store(path)
+    assert store.rows("SELECT name FROM spans ORDER BY name") == [("first",), ("second",)]
+    assert store.value("SELECT count(*) FROM logs") == 1
+    store.close()

@@ -12,11 +12,10 @@ import contextlib
 import logging
 import mmap
 import os
-import re
 import sys
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -29,10 +28,7 @@ from obs_helpers.forks import Owner, watch_forks
 from obs_helpers.interrupts import uninterrupted
 from obs_helpers.safe_json import describe
 from obs_helpers.signals.old_files import OldFiles
-from obs_helpers.signals.own_lines import own_line
-
-_MICROSECOND, _EPOCH = timedelta(microseconds=1), datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST_TIME = re.compile(rb'\{"timestamp":"([^"]{20,40})"')
+from obs_helpers.signals.own_lines import first_time_ns, own_line
 
 
 class LogFile(Owner, ConcurrentRotatingFileHandler):
@@ -65,7 +61,7 @@ class LogFile(Owner, ConcurrentRotatingFileHandler):
         self.on_stderr = 0
         """Lines that went to stderr because the file could not be written."""
         self._clock, self._max_bytes, self._compress = clock, max_bytes, compress
-        self._every_ns = every // _MICROSECOND * 1000 if every else None
+        self._every_ns = every // timedelta(microseconds=1) * 1000 if every else None
         self._old = OldFiles(path.absolute(), backups, max_age)
         self._began_ns: int | None = None
         self._end = self._depth = 0
@@ -133,7 +129,7 @@ class LogFile(Owner, ConcurrentRotatingFileHandler):
     def do_open(self, mode: str | None = None) -> TextIOWrapper:
         """Open the file, and read from its first line when its period began."""
         stream = super().do_open(mode)
-        self._began_ns = _first_time_ns(stream.fileno())
+        self._began_ns = first_time_ns(stream.fileno())
         return stream
 
     def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802
@@ -300,14 +296,3 @@ def _append(fd: int, text: bytes, size: int) -> None:
     except BaseException:
         os.ftruncate(fd, size)
         raise
-
-
-def _first_time_ns(fd: int) -> int | None:
-    """Return the time of the first line, None if there is none or it is not one of ours."""
-    os.lseek(fd, 0, os.SEEK_SET)
-    match = _FIRST_TIME.match(os.read(fd, 64))
-    try:
-        moment = datetime.fromisoformat(match[1].decode()) if match else None
-        return (moment - _EPOCH) // _MICROSECOND * 1000 if moment else None
-    except (TypeError, ValueError):
-        return None
