@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from opentelemetry import metrics as otel_metrics
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 import obs_helpers
@@ -578,3 +579,24 @@ def test_the_hour_comes_out_the_same_each_time(hour: Telemetry) -> None:
         "WHERE name NOT LIKE 'process.%' ORDER BY ALL"
     )
     assert replay_an_hour().store.rows(question) == hour.store.rows(question)
+
+
+class Mute:
+    """Neither its hash nor its text can be had."""
+
+    def __repr__(self) -> str:
+        raise ValueError("no text")
+
+    def __hash__(self) -> int:
+        raise ValueError("no hash")
+
+
+@pytest.mark.parametrize("redact", [True, False])
+@pytest.mark.parametrize("value", [Mute(), [Mute()], [1, [2]], {1, 2}, {"a": [1]}, object(), b"x"])
+def test_no_value_of_a_label_raises_into_the_agent(value: object, redact: bool) -> None:
+    obs = obs_helpers.start(clock=VirtualClock(), redact=redact)
+    counter = otel_metrics.get_meter("test").create_counter("calls")
+    labels: Any = {"x": value}
+    counter.add(1, labels)
+    counter.add(1, labels)
+    assert [point["value"] for point in points(obs, "calls")] == [2]

@@ -19,6 +19,7 @@ from opentelemetry.sdk import metrics as sdk
 
 from obs_helpers import conventions as c
 from obs_helpers.limits import MAX_SERIES
+from obs_helpers.safe_json import text_of
 
 Labels = Mapping[str, Any] | None
 Redact = Callable[[Any], Any]
@@ -46,10 +47,7 @@ class SeriesLimit:
 
     def _redacted(self, labels: Mapping[str, Any]) -> Labels:
         cleaned = self._redact(labels) if self._redact else labels
-        return {
-            name: tuple(value) if isinstance(value, list) else value  # the SDK hashes them
-            for name, value in cleaned.items()
-        }
+        return {name: _hashable(value) for name, value in cleaned.items()}
 
     def watch(self, callback: Callback | Generator[Any, Any, None]) -> Callback:
         """Return `callback`, whose observations pass here."""
@@ -70,8 +68,17 @@ def _key(labels: Labels) -> Hashable:
     items = (labels or {}).items()
     try:
         return frozenset(items)
-    except TypeError:  # a list among the values
-        return frozenset((name, repr(value)) for name, value in items)
+    except Exception:  # a list among the values, or an object of somebody's
+        return frozenset((name, text_of(value)) for name, value in items)
+
+
+def _hashable(value: Any) -> Any:
+    plain = tuple(value) if isinstance(value, list) else value
+    try:
+        hash(plain)  # as the SDK does, in the middle of the agent's work
+    except Exception:
+        return text_of(value)
+    return plain
 
 
 class Overflow:
