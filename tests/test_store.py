@@ -821,3 +821,28 @@ def test_a_source_that_raises_keeps_nothing_back_of_the_others_and_the_store_clo
     again = Store(path)
     assert again.value("SELECT count(*) FROM spans") == 2
     again.close()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "FROM checkpoint()",
+        'FROM "Checkpoint" ()',
+        "FROM force_checkpoint()",
+        "FROM system.main.checkpoint/**/()",
+        "SELECT 1 WHERE (SELECT write_log('hi')) IS NULL",
+        "EXPLAIN ANALYZE SELECT write_log('hi')",
+        "FROM truncate_duckdb_logs()",
+        "FROM query('FROM checkpoint()')",
+    ],
+)
+def test_a_function_that_changes_something_is_refused(query: str) -> None:
+    with pytest.raises(StoreError, match="answers one SELECT at a time and changes nothing"):
+        Store().sql(query)
+
+
+def test_the_names_of_such_functions_may_be_asked_for() -> None:
+    store = Store()
+    assert store.value("SELECT count(*) FROM logs WHERE event = 'checkpoint()'") == 0
+    assert store.value("SELECT 1 AS checkpoint") == 1
+    assert store.rows("EXPLAIN SELECT 1 AS checkpoint")
