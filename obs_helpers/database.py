@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from obs_helpers.given import check
+from obs_helpers.safe_json import plain_text
 from obs_helpers.schema import SETUP
 
 Params = Sequence[Any] | Mapping[str, Any]
@@ -28,6 +29,9 @@ NO_ANSWER = (duckdb.Error, TypeError, RuntimeError, ValueError)
 
 class StoreError(Exception):
     """The store cannot do what was asked; the message says what to do instead."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(plain_text(message))  # DuckDB repeats a text that cannot be printed
 
 
 class Gone:

@@ -846,3 +846,10 @@ def test_the_names_of_such_functions_may_be_asked_for() -> None:
     assert store.value("SELECT count(*) FROM logs WHERE event = 'checkpoint()'") == 0
     assert store.value("SELECT 1 AS checkpoint") == 1
     assert store.rows("EXPLAIN SELECT 1 AS checkpoint")
+
+
+def test_the_message_about_a_text_that_is_none_can_be_printed() -> None:
+    for query in ("SELECT '\ud800'", "SELECT \ud800", "\ud800"):
+        with pytest.raises(StoreError) as refused:
+            Store().sql(query)
+        assert str(refused.value).encode()
