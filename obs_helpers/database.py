@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from obs_helpers.given import check
+from obs_helpers.safe_json import plain_text
 from obs_helpers.schema import SETUP
 
 Params = Sequence[Any] | Mapping[str, Any]
@@ -16,16 +17,22 @@ Params = Sequence[Any] | Mapping[str, Any]
 
 _QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 _EFFECTS = (
-    "checkpoint", "write_log", "truncate_duckdb_logs", "enable_logging", "disable_logging",
-    "enable_profiling", "disable_profiling", "setseed", "setval", "nextval", "sleep_ms",
-)  # fmt: skip
-"""Functions that do something, which DuckDB calls in a transaction that only reads."""
+    r"\w*checkpoint|write_log|truncate_duckdb_logs|(?:en|dis)able_(?:logging|profiling)"
+    r"|setseed|setval|nextval|sleep_ms|query|json_execute_\w+"
+)
+"""Functions that do something, or run a text, in a transaction that only reads, too."""
+_COULD_CALL = re.compile(_EFFECTS, re.IGNORECASE)
+_EXPLAIN = re.compile(r"\s*EXPLAIN\s+(ANALYZE\s+)?", re.IGNORECASE)
+_CALLED = re.compile(rf'"function_name":"(?:{_EFFECTS})"|"error":true', re.IGNORECASE)
 NO_ANSWER = (duckdb.Error, TypeError, RuntimeError, ValueError)
 """The last three, by DuckDB's version: a text that is no UTF-8, a statement of a new kind."""
 
 
 class StoreError(Exception):
     """The store cannot do what was asked; the message says what to do instead."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(plain_text(message))  # DuckDB repeats a text that cannot be printed
 
 
 class Gone:
@@ -83,20 +90,20 @@ def asked(
     values = isinstance(params, Iterable) and not isinstance(params, str | bytes)
     check("params", params, values, "a list with a value for each ?, or a dict for $name")
     kinds = [statement.type for statement in cursor.extract_statements(query)]
-    if len(kinds) != 1 or kinds[0] not in _QUESTIONS or _has_effect(cursor, query):
+    if len(kinds) != 1 or kinds[0] not in _QUESTIONS or _changes(cursor, query):
         msg = f"the store answers one SELECT at a time and changes nothing: {query!r}"
         raise StoreError(msg)
     cursor.execute("BEGIN TRANSACTION READ ONLY").fetchall()
     return cursor.execute(query, params if isinstance(params, Mapping) else list(params))
 
 
-def _has_effect(cursor: duckdb.DuckDBPyConnection, query: str) -> bool:
-    """Tell whether `query` calls one of `_EFFECTS`, or could: DuckDB's parser decides."""
-    if not any(name in query.lower() for name in _EFFECTS):
+def _changes(cursor: duckdb.DuckDBPyConnection, query: str) -> bool:
+    """Tell whether a question calls a function that DuckDB answers in a read-only transaction."""
+    if not _COULD_CALL.search(query):
         return False
-    tree = cursor.execute("SELECT json_serialize_sql(?::VARCHAR)", [query]).fetchall()[0][0]
-    called = re.findall(r'"function_name":"(?:force_)?(\w+)"', tree)
-    return '"error":true' in tree or any(name in _EFFECTS for name in called)
+    asked_for = [_EXPLAIN.sub("", query)]
+    tree = cursor.execute("SELECT json_serialize_sql(?::VARCHAR)::VARCHAR", asked_for).fetchall()
+    return bool(_CALLED.search(str(tree[0][0])))
 
 
 def never_close(con: duckdb.DuckDBPyConnection) -> None:

@@ -106,7 +106,7 @@ class Tally:
         """Take times from `clock`; errors pass `clean` before anybody sees them."""
         self.delivered = self.dropped = self.failures = 0
         self._clock, self._clean = clock, clean or (lambda text: text)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may log in the middle of a log call
         self._last: dict[str, Any] = {}
 
     def succeeded(self, count: int) -> None:

@@ -27,7 +27,7 @@ def uninterrupted() -> Iterator[Callable[[], None]]:
 
     def later(number: int, frame: FrameType | None) -> None:
         waiting.append((number, frame))
-        if ended:  # one that comes while the handlers are put back
+        if ended:  # an interrupt came while the handlers were put back: this one stayed
             deliver()
 
     def deliver() -> None:
@@ -35,15 +35,17 @@ def uninterrupted() -> Iterator[Callable[[], None]]:
             number, frame = waiting.pop(0)
             handlers[signal.Signals(number)](number, frame)
 
-    for number in handlers:
-        signal.signal(number, later)
     try:
+        for number in handlers:
+            signal.signal(number, later)
         yield deliver
     finally:
-        ended = True
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        deliver()
+        try:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        finally:
+            ended = True
+            deliver()
 
 
 def interruptible(cursor: duckdb.DuckDBPyConnection, ask: Callable[[], Any]) -> Any:

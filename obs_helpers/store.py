@@ -71,11 +71,17 @@ class Store(Owner):
 
     def flush(self) -> None:
         """Take everything the sources hold. After this it survives the process (file)."""
+        errors = []
         with self._alone():
             for source in self._sources:
-                if self.unwritten(source):
-                    self._take(source)  # what could not be written before, then the rest
-                self._take(source)
+                try:  # one that fails keeps nothing back of the others
+                    if self.unwritten(source):
+                        self._take(source)  # what could not be written before, then the rest
+                    self._take(source)
+                except Exception as error:
+                    errors.append(error)
+        if errors:
+            raise errors[0]
 
     def unwritten(self, source: Source) -> int:
         """Return how many rows of `source` wait because the file could not be written."""
@@ -118,19 +124,15 @@ class Store(Owner):
 
     def value(self, query: str, params: Params = ()) -> Any:
         """Return the first value of the answer, None if there is no row."""
-        rows = self.rows(query, params)
-        return rows[0][0] if rows else None
+        return next(iter(self.rows(query, params)), (None,))[0]
 
-    def _ask(
-        self, query: str, params: Params, fetch: Callable[[duckdb.DuckDBPyConnection], Any]
-    ) -> Any:
+    def _ask(self, query: str, params: Params, fetch: Callable[[Any], Any]) -> Any:
         try:
             self.flush()
             cursor = self._con.cursor()
             return interruptible(cursor, lambda: fetch(database.asked(cursor, query, params)))
         except database.NO_ANSWER as error:
-            text = str(error).encode("utf-8", "backslashreplace").decode()
-            raise StoreError(text) from None
+            raise StoreError(str(error)) from None
 
     def stats(self) -> "pd.DataFrame":
         """Return rows held, evicted, and dropped (no room, or a wrong type), per table."""
@@ -185,8 +187,7 @@ class Store(Owner):
                 self._do("COMMIT")
             except duckdb.Error as error:
                 self._do("ROLLBACK")
-                msg = f"{folder} holds a value that the store cannot: {error}"
-                raise StoreError(msg) from None
+                raise StoreError(f"{folder} holds a value that the store cannot: {error}") from None
             for table, frame in frames.items():
                 self._rows[table] += len(frame)
                 if self._rows[table] > self.max_rows:
@@ -195,9 +196,11 @@ class Store(Owner):
     def close(self) -> None:
         """Flush and close; a file can then be opened elsewhere."""
         with self._alone():
-            self.detach_all()
-            self._con.close()
-            self._con = Gone(self.path, closed=True)  # type: ignore[assignment]
+            try:
+                self.detach_all()
+            finally:
+                self._con.close()
+                self._con = Gone(self.path, closed=True)  # type: ignore[assignment]
 
     def pause(self) -> None:
         """Finish what is being written: a fork in the middle would lock the child's DuckDB."""
@@ -274,8 +277,7 @@ class Store(Owner):
             self._append_what_fits(table, rows[middle:])
 
     def _evict(self, table: str) -> None:
-        # A tenth more than needed, so that not every batch has to delete.
-        spare = self._rows[table] - self.max_rows + self.max_rows // 10
+        spare = self._rows[table] - self.max_rows + self.max_rows // 10  # not at every batch
         oldest = f"rowid IN (SELECT rowid FROM {table} ORDER BY {_ORDER[table]} LIMIT ?)"
         self._delete(table, oldest, [spare])
 

@@ -10,6 +10,7 @@ import contextlib
 import inspect
 import math
 import os
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -104,19 +105,20 @@ class Telemetry(Owner):
         A store in memory can still be read, and so can one that `start` was given. A
         file that `start` opened is closed.
         """
-        if not self.running:
-            return
-        self.running = False
-        with contextlib.suppress(Exception):
-            self.metrics.close_idle_sessions(idle_s=0)
-            if self.log_sampler is not None:
-                self.log_sampler.close()
-            self.collect()
-            if self._otlp:
-                self._otlp.collect()
-                self._otlp.close()
-        self._undo_globals()
-        self._close()
+        with _turns.setdefault(os.getpid(), threading.RLock()):
+            if not self.running:
+                return
+            self.running = False
+            with contextlib.suppress(Exception):
+                self.metrics.close_idle_sessions(idle_s=0)
+                if self.log_sampler is not None:
+                    self.log_sampler.close()
+                self.collect()
+                if self._otlp:
+                    self._otlp.collect()
+                    self._otlp.close()
+            self._undo_globals()
+            self._close()
 
     def leave(self) -> None:
         """Stop without a trace, in a forked child: all of it is the parent's."""
@@ -138,10 +140,9 @@ class Telemetry(Owner):
             with contextlib.suppress(Exception):
                 close()
         self._stored.flush()
+        ours = self.store is not self.options.store and self.store.path != ":memory:"
         with contextlib.suppress(Exception):
-            self.store.detach_all()
-            if self.store is not self.options.store and self.store.path != ":memory:":
-                self.store.close()
+            self.store.close() if ours else self.store.detach_all()
 
     def __repr__(self) -> str:
         """Say what was changed from the defaults."""
@@ -200,8 +201,7 @@ class Telemetry(Owner):
                 options.log_sampling, self.clock, Chance(options.seed).stream("logs").random,
                 traces.current_trace_id, logs.OUTPUT.write, self.redact,
             )  # fmt: skip
-            ends = spans.RequestEnds(self.log_sampler.end_request)
-            self.tracer_provider.add_span_processor(ends)
+            self.tracer_provider.add_span_processor(spans.RequestEnds(self.log_sampler.end_request))
 
     def _schedule(self) -> None:
         usual_s = COLLECT_S if isinstance(self.clock, SystemClock) else VIRTUAL_COLLECT_S
@@ -237,6 +237,7 @@ class Telemetry(Owner):
 
 
 _current: Telemetry | None = None
+_turns: dict[int, threading.RLock] = {}  # by process: a child has no threads of its parent
 
 
 def current() -> Telemetry:
@@ -246,14 +247,12 @@ def current() -> Telemetry:
         RuntimeError: `start` was not called, or `shutdown` was, or this process is a fork.
     """
     if _current is not None and _current.pid != os.getpid():
-        msg = (
+        raise RuntimeError(
             f"telemetry stayed with process {_current.pid}, which forked this one; call "
             "obs_helpers.start() here, with a store of its own"
         )
-        raise RuntimeError(msg)
     if _current is None or not _current.running:
-        msg = "no telemetry is running; call obs_helpers.start() first"
-        raise RuntimeError(msg)
+        raise RuntimeError("no telemetry is running; call obs_helpers.start() first")
     return _current
 
 
@@ -271,22 +270,23 @@ def start(**options: Any) -> Telemetry:
         StoreError: the store's file cannot be opened.
     """
     global _current
-    wanted = Options.of(options)
-    at_end(shutdown)
-    if _current is not None and _current.running and _current.options == wanted:
-        return _current
-    if _current is not None and wanted.clashes(_current.options):
+    with _turns.setdefault(os.getpid(), threading.RLock()):
+        wanted = Options.of(options)
+        at_end(shutdown)
+        if _current is not None and _current.running and _current.options == wanted:
+            return _current
+        if _current is not None and wanted.clashes(_current.options):
+            shutdown()
+        try:
+            new = Telemetry(wanted)
+        except Exception as error:
+            if _current is not None and not _current.running:
+                error.add_note("no telemetry is running now; call obs_helpers.start() again")
+            raise
         shutdown()
-    try:
-        new = Telemetry(wanted)
-    except Exception as error:
-        if _current is not None and not _current.running:
-            error.add_note("no telemetry is running now; call obs_helpers.start() again")
-        raise
-    shutdown()
-    _current = new
-    _current._set_globals()
-    return _current
+        _current = new
+        _current._set_globals()
+        return _current
 
 
 start.__signature__ = inspect.signature(Options)  # type: ignore[attr-defined]

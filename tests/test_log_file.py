@@ -50,6 +50,45 @@ def log(obs: Telemetry, *numbers: int, **fields: Any) -> None:
         obs.logger("test").info("line", number=number, **fields)
 
 
+# -- Forks --------------------------------------------------------------------------------
+
+KILLED_WITH_THE_LOCK = """
+import fcntl, os, signal, sys
+import obs_helpers
+
+obs = obs_helpers.start(file=sys.argv[1])
+obs.logger("test").info("line", number=1)
+with obs.log_file._locked():
+    if os.fork() == 0:
+        sys.stdin.read()
+        os._exit(0)
+    with open(obs.log_file.lockFilename) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("still locked", flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+ANOTHER = """
+import sys
+import obs_helpers
+
+obs_helpers.start(file=sys.argv[1]).logger("test").info("line", number=2)
+"""
+
+
+@POSIX
+def test_the_lock_of_a_killed_process_does_not_live_on_in_its_forked_child(tmp_path: Path) -> None:
+    path, pipe = tmp_path / "agent.log", subprocess.PIPE
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", KILLED_WITH_THE_LOCK, path]
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "still locked\n"
+        process.wait(30)
+        subprocess.run([sys.executable, "-c", ANOTHER, path], cwd=ROOT, check=True, timeout=30)
+    assert numbers(tmp_path) == [1, 2]
+
+
 # -- Rotation by size ---------------------------------------------------------------------
 
 

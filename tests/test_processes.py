@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import gc
+import json
 import os
 import signal
 import subprocess
@@ -494,6 +495,132 @@ def test_an_interrupt_at_any_line_of_a_question_ends_it_and_leaves_nothing_runni
         timeout=120,
     )
     assert (done.stdout, done.stderr, done.returncode) == ("True {True} [] 1\n", "", 0)
+
+
+INTERRUPTED_WRITES = """
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Any
+import obs_helpers
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+FILES = ("log_file.py", "interrupts.py", "logging/__init__.py",
+         "concurrent_log_handler/__init__.py")
+obs = obs_helpers.start(file=sys.argv[1])
+log, done = obs.logger("test"), []
+
+
+def interrupted_at(step: int) -> bool:
+    steps = 0
+
+    def trace(frame: FrameType, event: str, argument: Any) -> None:
+        nonlocal steps  # an interrupt comes where a function begins, and after each call
+        if event in ("call", "c_return") and frame.f_code.co_filename.endswith(FILES):
+            steps += 1
+            if steps == step:
+                signal.raise_signal(signal.SIGINT)
+
+    sys.setprofile(trace)
+    try:
+        log.info("line", n=step)
+        obs.log_file.tidy()
+        done.append(step)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.setprofile(None)
+    return False
+
+
+step = 1
+while interrupted_at(step):
+    step += 1
+thread = threading.Thread(target=log.info, args=["of a thread"], daemon=True)
+thread.start()
+thread.join(10)
+print(step > 50, thread.is_alive(), obs.log_file.is_locked)
+print(signal.getsignal(signal.SIGINT) is signal.default_int_handler, *done, flush=True)
+obs_helpers.shutdown()
+"""
+
+
+def test_an_interrupt_anywhere_in_a_log_call_leaves_the_log_file_unlocked(
+    tmp_path: Path,
+) -> None:
+    said, done = run(INTERRUPTED_WRITES, tmp_path / "agent.log")
+    assert said == "True False False"
+    usual, *numbers = done.split()
+    assert usual == "True"
+    events = [json.loads(text) for text in (tmp_path / "agent.log").read_text().splitlines()]
+    kept = [event["n"] for event in events if "n" in event]
+    assert len(kept) == len(set(kept))
+    assert {int(n) for n in numbers} <= set(kept)
+    assert events[-1]["event"] == "of a thread"
+
+
+SIGNALLED_AT_EVERY_LINE = """
+import faulthandler
+import signal
+import sys
+from types import FrameType
+from typing import Any
+import obs_helpers
+
+faulthandler.dump_traceback_later(50, exit=True)
+FILES = ("health.py", "ways.py", "log_file.py", "metrics.py", "series.py", "failures.py",
+         "costs.py", "ledger.py", "concurrent_log_handler/__init__.py")
+obs = obs_helpers.start(file=sys.argv[1])
+log, errors, costs = obs.logger("test"), obs_helpers.ErrorTracker(), obs_helpers.CostMonitor()
+works = 0
+
+
+def work(*_: object) -> None:
+    global works
+    works += 1
+    log.info("line")
+    errors.record_error("api_error", "of the API")
+    costs.record_usage("s", 1, 1)
+    obs.metrics.tool_call("t", 1.0, None)
+    obs.metrics.settle()
+
+
+def signalled_at(step: int) -> bool:
+    steps = 0
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal steps
+        if event == "line" and frame.f_code.co_filename.endswith(FILES):
+            steps += 1
+            if steps == step:
+                signal.raise_signal(signal.SIGALRM)
+        return trace
+
+    sys.settrace(trace)
+    work()
+    sys.settrace(None)
+    return steps >= step
+
+
+signal.signal(signal.SIGALRM, work)
+step = 1
+while signalled_at(step):
+    step += 1
+summary = errors.get_error_summary()
+calls = (summary["total_errors"], int(errors.issues()["count"].sum()), costs.summary()["calls"])
+print(step > 100, [count - works for count in calls])
+way = obs.health().way("logs", "file")
+print(way.delivered - 2 * works, way.dropped, obs.log_file.is_locked)
+with open(sys.argv[1]) as file:
+    print(len(list(file)) - 2 * works, flush=True)
+"""
+
+
+@POSIX
+def test_a_signal_whose_handler_records_everything_may_come_at_any_line(tmp_path: Path) -> None:
+    printed = run(SIGNALLED_AT_EVERY_LINE, tmp_path / "agent.log")
+    assert printed == ["True [0, 0, 0]", "0 0 False", "0"]
 
 
 KILLED = """

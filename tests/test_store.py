@@ -799,3 +799,70 @@ def test_after_shutdown_a_file_store_says_how_it_can_be_read(tmp_path: Path) -> 
     obs.shutdown()
     with pytest.raises(StoreError, match=r"is closed; open it with Store\("):
         obs.store.rows("FROM spans")
+
+
+class Broken:
+    """A source that raises."""
+
+    table, dropped = "logs", 0
+
+    def drain(self) -> list[tuple[Any, ...]]:
+        raise LookupError("broken")
+
+
+class Given(Broken):
+    """A source that has one row."""
+
+    table = "spans"
+
+    def drain(self) -> list[tuple[Any, ...]]:
+        return [span()]
+
+
+def test_a_source_that_raises_keeps_nothing_back_of_the_others_and_the_store_closes(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "t.duckdb"
+    store = Store(path)
+    store.attach(Broken())
+    store.attach(Given())
+    with pytest.raises(LookupError, match="broken"):
+        store.flush()
+    assert store.taken["spans"] == 1
+    with pytest.raises(LookupError, match="broken"):
+        store.close()
+    again = Store(path)
+    assert again.value("SELECT count(*) FROM spans") == 2
+    again.close()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "FROM checkpoint()",
+        'FROM "Checkpoint" ()',
+        "FROM force_checkpoint()",
+        "FROM system.main.checkpoint/**/()",
+        "SELECT 1 WHERE (SELECT write_log('hi')) IS NULL",
+        "EXPLAIN ANALYZE SELECT write_log('hi')",
+        "FROM truncate_duckdb_logs()",
+        "FROM query('FROM checkpoint()')",
+    ],
+)
+def test_a_function_that_changes_something_is_refused(query: str) -> None:
+    with pytest.raises(StoreError, match="answers one SELECT at a time and changes nothing"):
+        Store().sql(query)
+
+
+def test_the_names_of_such_functions_may_be_asked_for() -> None:
+    store = Store()
+    assert store.value("SELECT count(*) FROM logs WHERE event = 'checkpoint()'") == 0
+    assert store.value("SELECT 1 AS checkpoint") == 1
+    assert store.rows("EXPLAIN SELECT 1 AS checkpoint")
+
+
+def test_the_message_about_a_text_that_is_none_can_be_printed() -> None:
+    for query in ("SELECT '\ud800'", "SELECT \ud800", "\ud800"):
+        with pytest.raises(StoreError) as refused:
+            Store().sql(query)
+        assert str(refused.value).encode()

@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import json
 import logging
+import os
 import re
 import socket
 import subprocess
@@ -989,3 +990,52 @@ def test_the_standard_librarys_logging_is_left_alone() -> None:
     before = (root.level, list(root.handlers))
     obs_helpers.start().shutdown()
     assert (root.level, list(root.handlers)) == before
+
+
+def test_threads_that_start_at_once_get_one_telemetry() -> None:
+    ready, handles = threading.Barrier(6), list[Telemetry]()
+
+    def begin() -> None:
+        ready.wait()
+        handles.append(obs_helpers.start(service="web"))
+
+    threads = [threading.Thread(target=begin) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(handles) == 6
+    assert set(map(id, handles)) == {id(obs_helpers.current())}
+
+
+FORKED_DURING_A_START = """
+import os, threading
+import obs_helpers
+from obs_helpers import telemetry
+
+inside, go_on = threading.Event(), threading.Event()
+
+class Slow(telemetry.Telemetry):
+    def __init__(self, options):
+        inside.set()
+        go_on.wait(30)
+        super().__init__(options)
+
+usual, telemetry.Telemetry = telemetry.Telemetry, Slow
+thread = threading.Thread(target=obs_helpers.start)
+thread.start()
+inside.wait(30)
+if (child := os.fork()) == 0:
+    telemetry.Telemetry = usual
+    obs_helpers.start().shutdown()
+    os._exit(0)
+print(os.waitpid(child, 0)[1], flush=True)
+go_on.set()
+thread.join()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_forked_while_a_thread_starts_can_start_its_own() -> None:
+    done = run_python(FORKED_DURING_A_START)
+    assert done.stdout == "0\n", done.stderr

@@ -725,3 +725,122 @@ def test_a_span_that_is_just_ending_is_not_also_running() -> None:
     span.end()
     assert seen == [[]]
     assert len(buffer.drain()) == 1
+
+
+# -- Spans that cannot be ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "end"),
+    [
+        ({"start_time": datetime.fromisoformat("2026-01-05")}, None),
+        ({}, "2026"),
+        ({"kind": None}, None),
+        ({"kind": 1}, None),
+    ],
+)
+def test_a_span_with_a_time_or_kind_that_is_none_costs_no_other_row(
+    tmp_path: Path, given: dict[str, Any], end: Any
+) -> None:
+    path = tmp_path / "t.duckdb"
+    obs = obs_helpers.start(store=path)
+    bad = trace.get_tracer("test").start_span("bad", **given)
+    with obs.tracer.span("first"):
+        obs.logger("test").info("line")
+    assert obs.store.value("SELECT count(*) FROM spans WHERE name = 'first'") == 1
+    bad.end(end)
+    with obs.tracer.span("second"):
+        pass
+    obs.flush()
+    way = obs.health().way("traces", "store")
+    assert (way.delivered, way.waiting, way.dropped, way.failures) == (2, 0, 1, 0)
+    obs.shutdown()
+    store = obs_helpers.Store(path)
+    assert store.rows("SELECT name FROM spans ORDER BY name") == [("first",), ("second",)]
+    assert store.value("SELECT count(*) FROM logs") == 1
+    store.close()
+
+
+# -- Generators ----------------------------------------------------------------------------
+
+
+def parents(obs: Telemetry) -> dict[str, str | None]:
+    """Return the name of each span's parent by its own name."""
+    return dict(
+        obs.store.rows(
+            "SELECT s.name, p.name FROM spans s LEFT JOIN spans p ON s.parent_id = p.span_id"
+        )
+    )
+
+
+def test_a_generator_closed_in_another_span_leaves_that_one_current(obs: Telemetry) -> None:
+    def stream() -> Iterator[int]:
+        with obs.tracer.span("stream"):
+            yield from range(3)
+
+    with obs.tracer.span("request"):
+        numbers = stream()
+        next(numbers)
+        with obs.tracer.span("step"):
+            numbers.close()  # type: ignore[attr-defined]
+            with obs.tracer.span("inner"):
+                pass
+        with obs.tracer.span("after"):
+            pass
+    with obs.tracer.span("next"):
+        pass
+    assert parents(obs) == {
+        "request": None, "stream": "request", "step": "stream", "inner": "step",
+        "after": "request", "next": None,
+    }  # fmt: skip
+
+
+def test_a_generator_that_outlives_its_request_touches_no_other(obs: Telemetry) -> None:
+    def stream() -> Iterator[int]:
+        with obs.tracer.span("stream"):
+            yield 1
+
+    with obs.tracer.span("request"):
+        numbers, others = stream(), stream()
+        next(numbers)
+        next(others)
+    with obs.tracer.span("another"):
+        assert list(numbers) == []
+        with obs.tracer.span("inside"):
+            pass
+    others.close()  # type: ignore[attr-defined]
+    assert current_ids() is None
+    assert parents(obs)["inside"] == "another"
+
+
+def test_opentelemetrys_own_way_bears_a_generator_closed_by_another_task(
+    obs: Telemetry, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def stream() -> AsyncIterator[int]:
+        with trace.get_tracer("test").start_as_current_span("stream"):
+            yield 1
+
+    async def close_elsewhere() -> None:
+        numbers = stream()
+        await asyncio.create_task(anext(numbers))  # type: ignore[arg-type]
+        await asyncio.create_task(numbers.aclose())  # type: ignore[attr-defined]
+
+    asyncio.run(close_elsewhere())
+    assert obs.store.rows("SELECT name, status FROM spans") == [("stream", "UNSET")]
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("given", [{}, {"record_exception": False}, {"end_on_exit": False},
+                                   {"set_status_on_exception": False}])  # fmt: skip
+def test_opentelemetrys_own_way_does_what_the_sdk_does(
+    obs: Telemetry, given: dict[str, Any]
+) -> None:
+    seen = []
+    for tracer in (trace.get_tracer("test"), obs.tracer_provider.get_tracer("test")):
+        with pytest.raises(LookupError), tracer.start_as_current_span("work", **given) as span:
+            assert trace.get_current_span() is span
+            raise LookupError("gone")
+        assert isinstance(span, ReadableSpan)
+        seen.append((span.status.description, len(span.events), span.end_time is None))
+        span.end()
+    assert seen[0] == seen[1]

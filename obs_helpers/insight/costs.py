@@ -67,7 +67,7 @@ class CostMonitor:
         self._on_alert, self._overrides, self._default = on_alert, overrides, default_rates
         self._books = Books(budgets, max_keys)
         self._readers: WeakKeyDictionary[Store, CostReader] = WeakKeyDictionary()
-        self._lock, self._reading = threading.Lock(), threading.RLock()
+        self._lock, self._reading = threading.RLock(), threading.RLock()
 
     def record_usage(
         self,

@@ -76,7 +76,7 @@ class ErrorTracker:
         self._issues: dict[str, _Issue] = {}
         self.max_issues, self.evicted = max_issues, 0
         """`evicted` counts the issues that were quiet the longest and had to go."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._log = get_logger("errors")
 
     def record_error(
@@ -141,7 +141,7 @@ class ErrorTracker:
 
         now_s = self._clock.monotonic()
         with self._lock:
-            rows = [issue.row(now_s) for issue in self._issues.values()]
+            rows = [issue.row(now_s) for issue in list(self._issues.values())]
         rows.sort(key=lambda row: (-row["count"], -row["handled"], row["fingerprint"]))
         return pd.DataFrame(rows, columns=_COLUMNS)
 
@@ -194,11 +194,11 @@ class ErrorTracker:
             if not one.handled:
                 self._by_category[one.category] += 1
                 self._recent.append(one)
-            issue = self._issues.pop(one.fingerprint, None) or _Issue(one, now_s)
+            issue = self._issues.setdefault(one.fingerprint, _Issue(one, now_s))
             issue.add(one, now_s)
-            self._issues[one.fingerprint] = issue  # last in the dict: seen last
+            self._issues[one.fingerprint] = self._issues.pop(one.fingerprint, issue)  # seen last
             if len(self._issues) > self.max_issues:
-                del self._issues[next(iter(self._issues))]
+                self._issues.pop(next(iter(self._issues)), None)
                 self.evicted += 1
 
 
@@ -240,7 +240,7 @@ class _Issue:
 
     def _per_minute(self, now_s: float, minutes: int) -> float:
         oldest = (now_s - 60 * minutes) // BUCKET_S
-        return sum(count for bucket, count in self.buckets if bucket > oldest) / minutes
+        return sum(count for bucket, count in list(self.buckets) if bucket > oldest) / minutes
 
 
 _COLUMNS = [

@@ -85,12 +85,11 @@ class Ledger:
 
     def add(self, key: Hashable, tokens: Tokens, cost_usd: Decimal | None) -> None:
         """Count one call under `key`."""
-        total = self._totals.pop(key, None) or Total()
-        self._totals[key] = total  # the last one used stands last
+        self._totals[key] = total = self._totals.pop(key, None) or Total()  # used last: last
         total.add(tokens, cost_usd)
         if len(self._totals) > self._max_keys:
             oldest = next(iter(self._totals))
-            self._other.merge(self._totals.pop(oldest))
+            self._other.merge(self._totals.pop(oldest, Total()))
             self.evicted += 1
 
     def get(self, key: Hashable) -> Total | None:

@@ -12,11 +12,10 @@ import contextlib
 import logging
 import mmap
 import os
-import re
 import sys
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -25,15 +24,14 @@ import orjson
 from concurrent_log_handler import ConcurrentRotatingFileHandler
 
 from obs_helpers.clock import Clock
+from obs_helpers.forks import Owner, watch_forks
+from obs_helpers.interrupts import uninterrupted
 from obs_helpers.safe_json import describe
 from obs_helpers.signals.old_files import OldFiles
-from obs_helpers.signals.own_lines import own_line
-
-_MICROSECOND, _EPOCH = timedelta(microseconds=1), datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST_TIME = re.compile(rb'\{"timestamp":"([^"]{20,40})"')
+from obs_helpers.signals.own_lines import first_time_ns, own_line
 
 
-class LogFile(ConcurrentRotatingFileHandler):
+class LogFile(Owner, ConcurrentRotatingFileHandler):
     """Writes lines to a file; to stderr as long as the file cannot be written."""
 
     def __init__(
@@ -63,13 +61,14 @@ class LogFile(ConcurrentRotatingFileHandler):
         self.on_stderr = 0
         """Lines that went to stderr because the file could not be written."""
         self._clock, self._max_bytes, self._compress = clock, max_bytes, compress
-        self._every_ns = every // _MICROSECOND * 1000 if every else None
+        self._every_ns = every // timedelta(microseconds=1) * 1000 if every else None
         self._old = OldFiles(path.absolute(), backups, max_age)
         self._began_ns: int | None = None
-        self._end = 0
+        self._end = self._depth = 0
         self._untold = 0
         self._rotates, self._settled = True, False
         self._packer: threading.Thread | None = None
+        watch_forks(self)
 
     def write(self, line: bytes) -> BaseException | None:
         """Write the line; return why it went to stderr instead, if it did.
@@ -77,7 +76,12 @@ class LogFile(ConcurrentRotatingFileHandler):
         Raises only if stderr cannot be written either.
         """
         record = _Line(line)
-        self.handle(record)
+        with self.lock:  # type: ignore[union-attr]  # no interrupt leaves it taken, as in `handle`
+            try:
+                self.emit(record)
+            except BaseException:  # Ctrl-C, at any line
+                self._let_go()
+                raise
         return record.failed
 
     def tidy(self) -> None:
@@ -99,6 +103,18 @@ class LogFile(ConcurrentRotatingFileHandler):
             self._untold = 0
         self.close()
 
+    def pause(self) -> None:
+        """Finish the line: nobody writes while the process forks."""
+        self.acquire()
+
+    def resume(self) -> None:
+        """Write again."""
+        self.release()
+
+    def leave(self) -> None:
+        """Close the parent's files: its lock would outlive it, as long as the child has it open."""
+        self._let_go()
+
     # -- What the handler calls, with its lock held --------------------------------------
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -113,7 +129,7 @@ class LogFile(ConcurrentRotatingFileHandler):
     def do_open(self, mode: str | None = None) -> TextIOWrapper:
         """Open the file, and read from its first line when its period began."""
         stream = super().do_open(mode)
-        self._began_ns = _first_time_ns(stream.fileno())
+        self._began_ns = first_time_ns(stream.fileno())
         return stream
 
     def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802
@@ -220,16 +236,38 @@ class LogFile(ConcurrentRotatingFileHandler):
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        self.acquire()
-        try:
-            self._leave_deleted_lock()
-            self._do_lock()
+        with uninterrupted():
+            self.acquire()
             try:
-                yield
+                self._leave_deleted_lock()
+                try:
+                    self._do_lock()
+                    yield
+                finally:
+                    self._do_unlock()
             finally:
-                self._do_unlock()
-        finally:
-            self.release()
+                self.release()
+
+    def _do_lock(self) -> None:
+        # A signal's handler may log while this thread writes: the inner line needs no lock,
+        # and must not let go of that of the outer one.
+        self._depth += 1
+        if self._depth == 1:
+            super()._do_lock()
+
+    def _do_unlock(self) -> None:
+        if self._depth == 1:
+            with contextlib.suppress(RuntimeError):  # let go already, by an interrupt
+                super()._do_unlock()
+        self._depth = max(self._depth - 1, 0)
+
+    def _let_go(self) -> None:
+        """Close all, whatever was under way; the next line opens it again."""
+        self._close_stream()
+        if self.stream_lock is not None:
+            self.stream_lock.close()  # which unlocks it, unless a parent has it open, too
+        self.stream_lock, self.is_locked, self._depth = None, False, 0
+        self._thread_lock, self._settled = threading.RLock(), False
 
     def _leave_deleted_lock(self) -> None:
         """Let go of a lock file that was deleted: others would lock a new one."""
@@ -258,14 +296,3 @@ def _append(fd: int, text: bytes, size: int) -> None:
     except BaseException:
         os.ftruncate(fd, size)
         raise
-
-
-def _first_time_ns(fd: int) -> int | None:
-    """Return the time of the first line, None if there is none or it is not one of ours."""
-    os.lseek(fd, 0, os.SEEK_SET)
-    match = _FIRST_TIME.match(os.read(fd, 64))
-    try:
-        moment = datetime.fromisoformat(match[1].decode()) if match else None
-        return (moment - _EPOCH) // _MICROSECOND * 1000 if moment else None
-    except (TypeError, ValueError):
-        return None

@@ -63,7 +63,7 @@ class AgentMetrics:
         self._forgotten: Counter[int] = Counter()
         """Sessions over within the hour: when last seen, by id; if too many, counts by minute."""
         self._notes: deque[tuple[Any, ...]] = deque()
-        self._settling = threading.Lock()
+        self._settling, self._busy = threading.RLock(), False
         histogram = partial(make_record, meter, "histogram")
         counter = partial(make_record, meter, "counter")
         self._run_duration = histogram(c.RUN_DURATION)
@@ -104,13 +104,19 @@ class AgentMetrics:
     def settle(self) -> None:
         """Record what was noted; the thread that flushes does this, and whoever reads."""
         with self._settling:
-            for _ in range(len(self._notes)):
-                record, *measurement = self._notes.popleft()
-                record(*measurement)
+            if self._busy:  # a signal's handler, while OpenTelemetry holds its locks
+                return
+            self._busy = True
+            try:
+                for _ in range(len(self._notes)):
+                    record, *measurement = self._notes.popleft()
+                    record(*measurement)
+            finally:
+                self._busy = False
 
     def leave(self) -> None:
         """Record nothing more, in a forked child: another thread may hold the SDK's locks."""
-        self._notes, self._settling = deque(maxlen=0), threading.Lock()
+        self._notes, self._settling = deque(maxlen=0), threading.RLock()
 
     def _costs(self) -> _Readings:
         return [(float(usd), {c.REQUEST_MODEL: model}) for model, usd in list(self._spent.items())]

@@ -68,16 +68,17 @@ def _key(labels: Labels) -> Hashable:
     items = (labels or {}).items()
     try:
         return frozenset(items)
-    except Exception:  # a list among the values, or an object that cannot be hashed
-        return frozenset((text_of(name), text_of(value)) for name, value in items)
+    except Exception:  # a list among the values, or an object of somebody's
+        return frozenset((name, text_of(value)) for name, value in items)
 
 
 def _hashable(value: Any) -> Any:
-    """Return a label that the SDK can take apart from others."""
-    kept = tuple(value) if isinstance(value, list | tuple) else (value,)
-    if not all(isinstance(one, str | bool | int | float) for one in kept):
+    plain = tuple(value) if isinstance(value, list) else value
+    try:
+        hash(plain)  # as the SDK does, in the middle of the agent's work
+    except Exception:
         return text_of(value)
-    return kept if isinstance(value, list | tuple) else value
+    return plain
 
 
 class Overflow:
@@ -87,7 +88,7 @@ class Overflow:
         """Count on `meter`."""
         spec = c.OVERFLOWED
         self._counter = meter.create_counter(spec.name, spec.unit, spec.description)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.by_metric: Counter[str] = Counter()
 
     def count(self, name: str) -> None:

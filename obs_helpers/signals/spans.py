@@ -1,5 +1,6 @@
 """Finished spans on their way out: into rows of the store, or cleaned for an exporter."""
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -55,9 +56,11 @@ class SpanBuffer(SpanProcessor):
 
     def drain(self) -> list[tuple[Any, ...]]:
         """Return and forget the finished spans, as rows of the store's `spans`."""
-        rows = [span_row(span, self._redact) for span in list(self._finished)]
-        for _ in rows:  # only now: an interrupt until here loses nothing
+        ended = list(self._finished)
+        rows = self._rows(ended)
+        for _ in ended:  # only now: an interrupt until here loses nothing
             self._finished.popleft()
+        self.dropped += len(ended) - len(rows)
         self._text = sum(map(text_size, list(self._finished)))
         return rows
 
@@ -72,9 +75,16 @@ class SpanBuffer(SpanProcessor):
 
     def running(self) -> list[tuple[Any, ...]]:
         """Return the spans under way, as rows without an end."""
-        rows = [span_row(span, self._redact) for span in list(self._running.values())]
+        rows = self._rows(list(self._running.values()))
         # One that ended meanwhile comes with the next drain, and must not come twice.
         return [row for row in rows if row[_END_TIME] is None]
+
+    def _rows(self, spans: list[ReadableSpan]) -> list[tuple[Any, ...]]:
+        rows = []
+        for span in spans:
+            with contextlib.suppress(Exception):  # OpenTelemetry takes any time and any kind
+                rows.append(span_row(span, self._redact))
+        return rows
 
 
 def text_size(span: ReadableSpan) -> int:

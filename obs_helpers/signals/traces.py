@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 from opentelemetry import context, trace
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import SpanKind, Status, StatusCode
@@ -89,10 +89,7 @@ class AgentTracer:
         if error is not None:
             _mark(span, error)
         span.end(self._time_ns())
-        # `context.detach` would log a traceback when an async generator that was left
-        # early is closed by another task; there is nothing to undo in that task.
-        with contextlib.suppress(ValueError):
-            token.var.reset(token)
+        _leave(span, token, error)
 
 
 _PLAIN = frozenset((str, bool, int, float))
@@ -124,6 +121,26 @@ def _mark(span: trace.Span, error: BaseException) -> None:
         return
     span.set_attribute(c.ERROR_TYPE, type(error).__qualname__)
     span.set_status(Status(StatusCode.ERROR, describe(error)))
+
+
+def _leave(span: trace.Span, token: Any, error: BaseException | None) -> None:
+    """Make current again what was so before `span`.
+
+    A generator may be closed, or go on, where a span is current that is none of its business.
+    """
+    here, ended = trace.get_current_span(), span.get_span_context()
+    ids = here.get_span_context()
+    alien = here.is_recording() and ids.trace_id != ended.trace_id
+    if ids.span_id != ended.span_id and (alien or isinstance(error, GeneratorExit)):
+        return
+    # `context.detach` would log a traceback when an async generator that was left
+    # early is closed by another task; there is nothing to undo in that task.
+    with contextlib.suppress(ValueError):
+        token.var.reset(token)
+    before = trace.get_current_span()
+    if isinstance(before, ReadableSpan) and before.end_time is not None:  # a generator's
+        stands_in = trace.NonRecordingSpan(before.parent) if before.parent else trace.INVALID_SPAN
+        context.attach(trace.set_span_in_context(stands_in))
 
 
 def current_ids() -> tuple[str, str] | None:
@@ -187,6 +204,10 @@ class CurrentProvider(trace.TracerProvider):
         return _CurrentTracer(self, args, kwargs)
 
 
+_OPTIONS = ("name", "context", "kind", "attributes", "links", "start_time", "record_exception",
+            "set_status_on_exception", "end_on_exit")  # fmt: skip
+
+
 class _CurrentTracer(trace.Tracer):
     def __init__(self, current: CurrentProvider, args: Any, kwargs: Any) -> None:
         self._current, self._args, self._kwargs = current, args, kwargs
@@ -203,5 +224,20 @@ class _CurrentTracer(trace.Tracer):
 
     @_agnosticcontextmanager  # which decorates async functions, too
     def start_as_current_span(self, *args: Any, **kwargs: Any) -> Iterator[trace.Span]:
-        with self._tracer().start_as_current_span(*args, **kwargs) as span:
+        given = {**dict(zip(_OPTIONS, args, strict=False)), **kwargs}
+        ends, failure = given.pop("end_on_exit", True), None
+        span = self.start_span(**given)
+        token = context.attach(trace.set_span_in_context(span))
+        try:
             yield span
+        except BaseException as error:
+            failure = error
+            if isinstance(error, Exception) and given.get("record_exception", True):
+                span.record_exception(error)
+            if isinstance(error, Exception) and given.get("set_status_on_exception", True):
+                span.set_status(Status(StatusCode.ERROR, describe(error)))
+            raise
+        finally:
+            if ends:
+                span.end()
+            _leave(span, token, failure)
