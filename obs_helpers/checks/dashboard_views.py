@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 NO_MARKER = ("None", "none", " ", "", None)
 LIMITS = {2.0: "target", 5.0: "alert"}
 """In seconds: the course's target and alert threshold for the response time."""
+FAINT = 0.1
+"""Lines of a smaller alpha cannot be seen."""
 
 
 # -- 5: a chart -----------------------------------------------------------------------------
@@ -40,6 +42,7 @@ def draw_response_time(answer: Question) -> None:
         _check_time(line.get_xdata(orig=True)[0], points["time"][0])
         text = f"The line of {name} has neither a line style nor a marker: nobody sees it"
         expect(line.get_linestyle() != "None" or line.get_marker() not in NO_MARKER, text)
+        _check_seen(line, f"The line of {name}")
     _check_axes(ax)
     _check_limits(ax)
     text = "p95 and mean have the same line style and the same marker; colour or width do not count"
@@ -71,6 +74,22 @@ def _check_time(shown: Any, time: datetime) -> None:
     )
     text = f"The x values begin with {shown}, and the column `time` with {time}"
     expect(fits, f"{text}: draw over this column")
+
+
+def _check_seen(line: Any, what: str) -> None:
+    """Check that a line is not transparent, and has a width."""
+    alpha = _alpha(line)
+    text = f"{what} is transparent, its alpha is {alpha:g}: let readers see it"
+    expect(alpha >= FAINT, text)
+    thick = line.get_linewidth() > 0 or line.get_marker() not in NO_MARKER
+    expect(thick, f"{what} has the width 0: let readers see it")
+
+
+def _alpha(line: Any) -> float:
+    """Return how opaque a line is: 0 is invisible."""
+    from matplotlib.colors import to_rgba
+
+    return to_rgba(line.get_color(), line.get_alpha())[3] if line.get_visible() else 0.0
 
 
 def _style(line: Any) -> tuple[Any, ...]:
@@ -134,15 +153,29 @@ def _check_axes(ax: Any) -> None:
 
 
 def _check_limits(ax: Any) -> None:
-    flat = {values[0] for values in map(_values, ax.get_lines()) if len(set(values)) == 1}
-    for collection in ax.collections:  # what `hlines` makes
-        for segment in getattr(collection, "get_segments", list)():
-            flat |= {float(segment[0][1])} if len({float(y) for _, y in segment}) == 1 else set()
+    flat: dict[float | None, float] = {}
+    for height, alpha in _flat(ax):
+        flat[height] = max(alpha, flat.get(height, 0.0))
     low, high = sorted(ax.get_ylim())
     for limit, name in LIMITS.items():
         expect(limit in flat, f"The {name} is missing: a horizontal line at its number of seconds")
+        text = f"The {name} is transparent, its alpha is {flat[limit]:g}: a limit must be seen"
+        expect(flat[limit] >= FAINT, text)
         text = f"The {name} cannot be seen: the y axis goes from {low:g} to {high:g}"
         expect(low < limit <= high, text)
+
+
+def _flat(ax: Any) -> Iterator[tuple[float | None, float]]:
+    """Yield the height of each horizontal line, and how opaque it is."""
+    for line in ax.get_lines():
+        if len(values := set(_values(line))) == 1:
+            yield values.pop(), _alpha(line)
+    for collection in ax.collections:  # what `hlines` makes
+        colors: Any = collection.get_edgecolor()
+        for n, segment in enumerate(getattr(collection, "get_segments", list)()):
+            if len({float(y) for _, y in segment}) == 1:
+                shown = collection.get_visible() and len(colors)
+                yield float(segment[0][1]), float(colors[n % len(colors)][3]) if shown else 0.0
 
 
 def _check_names(ax: Any, found: dict[str, Any]) -> None:
