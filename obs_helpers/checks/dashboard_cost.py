@@ -95,10 +95,7 @@ def project_cost(answer: Question) -> None:
     when = "On a day on which two hours cost ten times as much as the others"
     _check(answer, store, twice, when, low=two, high=two)
     _check_dry(answer, store, dry)
-    eight = replace(whole, now=whole.midnight + AT_LEAST * HOUR)
-    _check(answer, store, eight, f"At {eight.now:%H:%M} of an even day")
-    half = "half of the running hour is spent, and half is to come"
-    _check(answer, store, whole, f"At {whole.now:%H:%M} of an even day", low=half, high=half)
+    _check_even(answer, store, whole)
 
 
 def _check_too_early(answer: Question, store: Traffic, day: Day) -> None:
@@ -133,6 +130,13 @@ def _check(
     text = f"{when}, you say {got:.5g} USD: that is too {side}; "
     why = why or f"{day.spent():.5g} are spent; be within {WITHIN:.0%} of the truth with the rest"
     expect(abs(more - rest) <= WITHIN * rest, text + why)
+
+
+def _check_even(answer: Question, store: Traffic, whole: Day) -> None:
+    eight = replace(whole, now=whole.midnight + AT_LEAST * HOUR)
+    _check(answer, store, eight, f"At {eight.now:%H:%M} of an even day")
+    half = "half of the running hour is spent, and half is to come"
+    _check(answer, store, whole, f"At {whole.now:%H:%M} of an even day", low=half, high=half)
 
 
 def _check_dry(answer: Question, store: Traffic, day: Day) -> None:

@@ -2,9 +2,10 @@
 
 from obs_helpers.checks import answers_2
 from obs_helpers.checks.dashboard_cost import project_cost
+from obs_helpers.checks.dashboard_live import live
 from obs_helpers.checks.dashboard_numbers import error_rate, response_time
 from obs_helpers.checks.dashboard_tables import requests_per_minute, tokens_per_hour
-from obs_helpers.checks.dashboard_views import draw_response_time, live
+from obs_helpers.checks.dashboard_views import draw_response_time
 from obs_helpers.checks.exercise import Exercise, Step
 
 STEPS = (
