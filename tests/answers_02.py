@@ -130,6 +130,11 @@ LEAST_SQUARES: Final = """middle = (len(past) - 1) / 2
     slope = (sum((h - middle) * cost for h, cost in enumerate(past))
              / sum((h - middle) ** 2 for h in range(len(past))))
     base = fmean(past) - slope * middle"""
+WITHOUT_THE_DEAREST: Final = """dearest = max(range(len(past)), key=past.__getitem__)
+    kept = [(h, cost) for h, cost in enumerate(past) if h != dearest]
+    hm, cm = fmean(h for h, _ in kept), fmean(cost for _, cost in kept)
+    slope = sum((h - hm) * (c - cm) for h, c in kept) / sum((h - hm) ** 2 for h, _ in kept)
+    base = cm - slope * hm"""
 LEVEL: Final = "slope, base = 0.0, {}"
 
 RIGHT: dict[int, list[str]] = {
@@ -155,9 +160,9 @@ async def requests_per_minute(store, start, end):
 """,
         """
 def requests_per_minute(store, start, end):
-    found = store.rows("SELECT start_time FROM spans WHERE parent_id IS NULL")
+    found = store.rows("SELECT start_time, operation FROM spans")
     counts = dict.fromkeys(pd.date_range(start, end, freq="min", inclusive="left", tz="UTC"), 0)
-    for at, in found:
+    for at in (at for at, operation in found if operation == "invoke_agent"):
         minute = pd.Timestamp(at.replace(second=0, microsecond=0), tz="UTC")
         if minute in counts:
             counts[minute] += 1
@@ -538,6 +543,7 @@ def requests_per_minute(store, start, end):
             "20 of its 20 minutes have no row",
         ),
         (sql_1(order=", span_id ORDER BY minute"), "Two rows have the same minute"),
+        (sql_1(more=" AND parent_id IS NULL"), "a span without a parent is not always a run"),
     ],
     2: [
         (sql_2(n="count(*)"), "runs that have not ended are in n"),
@@ -828,6 +834,27 @@ def tokens_per_hour(store, start, end):
         (plot_5(x="[t.timestamp() for t in points['time']]"), ": draw over this column"),
         (plot_5(p95="linestyle='none', label='p95'"), "nobody sees it"),
         (
+            plot_5(p95="marker='o', label='p95', alpha=0"),
+            "The line of p95 is transparent, its alpha is 0",
+        ),
+        (
+            plot_5(mean="linestyle='--', label='mean', color=(0, 0, 1, 0.01)"),
+            "The line of mean is transparent, its alpha is 0.01",
+        ),
+        (
+            plot_5(mean="linestyle='--', label='mean', visible=False"),
+            "The line of mean is transparent, its alpha is 0:",
+        ),
+        (
+            plot_5(mean="linestyle='--', label='mean', linewidth=0"),
+            "The line of mean has the width 0",
+        ),
+        (plot_5(target="ax.axhline(2, alpha=0)"), "The target is transparent, its alpha is 0"),
+        (
+            plot_5(alert="ax.hlines(5, *ax.get_xlim(), alpha=0.05)"),
+            "The alert is transparent, its alpha is 0.05",
+        ),
+        (
             plot_5(axes="ax.set(xlabel='time (UTC)', ylabel='response time (ms)')"),
             "and so must the unit be",
         ),
@@ -941,6 +968,7 @@ def draw_response_time(ax, points):
             "the rest of the day will not be like the hours before it",
         ),
         (cost_7(line=LEAST_SQUARES), "one hour bends your line"),
+        (cost_7(line=WITHOUT_THE_DEAREST), "the second one still bends your line"),
         (cost_7(ahead="(base + slope * h)"), "that is less than was spent"),
         (
             cost_7(

@@ -1024,7 +1024,17 @@ WRONG: dict[int, list[tuple[str, str]]] = {
                     "                    failure = error\n",
                 ),
             ),
-            "its span says UNSET",
+            "the span of a try, failed with",
+        ),
+        (
+            changed(
+                ERRORS,
+                (
+                    'with step(tracer, "first answer"):',
+                    "with tracer.start_as_current_span('all', set_status_on_exception=False):",
+                ),
+            ),
+            "`all`, the outer span, failed with",
         ),
         (
             changed(
@@ -1623,6 +1633,32 @@ WRONG: dict[int, list[tuple[str, str]]] = {
                 TIMELINE, ("            y, row.end_s", "            y, height=3, width=row.end_s")
             ),
             "or one over the other",
+        ),
+        (
+            changed(
+                TIMELINE,
+                ("            y, row.end_s", "            y, height=0.01, width=row.end_s"),
+            ),
+            "points high: it is too thin",
+        ),
+        (
+            changed(LINES, ("linewidth=9", "linewidth=0.05")),
+            "is only 0.1 points high",
+        ),
+        (
+            changed(TIMELINE, ("color=colors", "alpha=0.01, color=colors")),
+            "is nearly transparent: its alpha is 0.01",
+        ),
+        (
+            changed(PATCHES, ("color=palette", "visible=False, color=palette")),
+            "is nearly transparent: its alpha is 0. Let",
+        ),
+        (
+            changed(
+                TIMELINE,
+                ('"gray", CHAT: "tab:blue"', "(0.5, 0.5, 0.5), CHAT: (0.5, 0.5, 0.501)"),
+            ),
+            "and their colours look alike",
         ),
     ],
 }

@@ -70,9 +70,10 @@ LAYERS = [
      "checks.dashboard_traffic"},
     {"checks.trace_services", "checks.trace_errors", "checks.trace_reading",
      "checks.logging_lines", "checks.logging_outcomes", "checks.logging_context",
-     "checks.logging_files", "checks.logging_privacy", "checks.dashboard_numbers"},
+     "checks.logging_files", "checks.logging_privacy", "checks.dashboard_numbers",
+     "checks.trace_bars"},
     {"checks.trace_causes", "checks.trace_picture", "checks.dashboard_cost",
-     "checks.dashboard_tables", "checks.dashboard_views"},
+     "checks.dashboard_tables", "checks.dashboard_live", "checks.dashboard_views"},
     {"checks.logging_framework", "checks.performance_dashboard", "checks.trace_visualizer"},
     {"__init__"},
 ]  # fmt: skip

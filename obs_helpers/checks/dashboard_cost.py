@@ -66,18 +66,19 @@ class Day:
 
 
 def project_cost(answer: Question) -> None:
-    """Check estimates of days that go on evenly, rise, have an expensive hour, or run dry."""
+    """Check estimates of days that go on evenly, rise, have expensive hours, or run dry."""
     draw = Chance().stream()
     first = some_day(draw)
-    steady, rising, late, earlier, whole, dry = days = [
+    steady, rising, late, earlier, twice, whole, dry = days = [
         _day(draw, first, 0.0),
         _day(draw, first + timedelta(days=7), draw.uniform(0.3, 0.5)),
         _day(draw, first + timedelta(days=14), draw.uniform(0.04, 0.07)),
         _day(draw, first + timedelta(days=21), draw.uniform(0.04, 0.07)),
-        _day(draw, first + timedelta(days=28), 0.01),
-        _dry_day(draw, first + timedelta(days=35)),
+        _day(draw, first + timedelta(days=28), draw.uniform(0.04, 0.07)),
+        _day(draw, first + timedelta(days=35), 0.01),
+        _dry_day(draw, first + timedelta(days=42)),
     ]
-    for day, back in ((late, 1), (earlier, 3)):
+    for day, back in ((late, 1), (earlier, 3), (twice, 4), (twice, 6)):
         day.plan[(day.now - day.midnight) // HOUR - back] *= draw.uniform(10, 14)
     whole.now = whole.midnight + 23.5 * HOUR
     night = priced(first - _LONG / 2, _BEFORE_USD, _LONG)
@@ -90,11 +91,11 @@ def project_cost(answer: Question) -> None:
     for day, hour in ((late, "the last complete hour"), (earlier, "one hour of the afternoon")):
         when = f"On a day on which {hour} cost ten times as much as the others"
         _check(answer, store, day, when, high=high)
+    two = "the second one still bends your line, or your mean. Use what neither of them can move"
+    when = "On a day on which two hours cost ten times as much as the others"
+    _check(answer, store, twice, when, low=two, high=two)
     _check_dry(answer, store, dry)
-    eight = replace(whole, now=whole.midnight + AT_LEAST * HOUR)
-    _check(answer, store, eight, f"At {eight.now:%H:%M} of an even day")
-    half = "half of the running hour is spent, and half is to come"
-    _check(answer, store, whole, f"At {whole.now:%H:%M} of an even day", low=half, high=half)
+    _check_even(answer, store, whole)
 
 
 def _check_too_early(answer: Question, store: Traffic, day: Day) -> None:
@@ -129,6 +130,13 @@ def _check(
     text = f"{when}, you say {got:.5g} USD: that is too {side}; "
     why = why or f"{day.spent():.5g} are spent; be within {WITHIN:.0%} of the truth with the rest"
     expect(abs(more - rest) <= WITHIN * rest, text + why)
+
+
+def _check_even(answer: Question, store: Traffic, whole: Day) -> None:
+    eight = replace(whole, now=whole.midnight + AT_LEAST * HOUR)
+    _check(answer, store, eight, f"At {eight.now:%H:%M} of an even day")
+    half = "half of the running hour is spent, and half is to come"
+    _check(answer, store, whole, f"At {whole.now:%H:%M} of an even day", low=half, high=half)
 
 
 def _check_dry(answer: Question, store: Traffic, day: Day) -> None:

@@ -53,6 +53,8 @@ def _busy_minutes(draw: "random.Random", start: datetime, end: datetime) -> list
     requests += [request(draw, _in(draw, minute, MINUTE), None) for minute in busy[2:4]]
     requests += [requests[0], request(draw, minutes[1] - _EDGE)]  # two at the same time
     requests += [request(draw, quiet[0] - ago) for ago in (HOUR, DAY)]
+    # Somebody called the model without a run: a span without a parent that is no request.
+    requests += [[Span(c.CHAT, _in(draw, minute, MINUTE))] for minute in (busy[1], quiet[1])]
     return [*requests, request(draw, end), request(draw, start - MINUTE, 100.0)]
 
 
@@ -68,10 +70,12 @@ def _check_counts(table: Table, requests: list[list[Span]]) -> None:
     right = _per_minute(s.at for s in runs)
     traces = Counter(at for each in requests for at in _per_minute(s.at for s in each))
     again = right + _per_minute(s.at + DAY for s in runs)
+    roots = _per_minute(each[0].at for each in requests)
     slips = [
         (again, "runs of the day before, at the same time, are in it"),
         (_per_minute(s.at for s in good), "failed runs are left out; they were requests, too"),
         (_per_minute(s.at for s in spans), "model and tool calls are counted, too"),
+        (roots, "a span without a parent is not always a run; its operation says what it is"),
         (_per_minute(s.at for s in ended), "runs that are still going on are left out"),
         (_per_minute(s.end for s in ended), "count a run when it starts, not when it ends"),
         (traces, "a run that goes on in the next minute is counted there, too"),

@@ -2,9 +2,10 @@
 
 from obs_helpers.checks import answers_2
 from obs_helpers.checks.dashboard_cost import project_cost
+from obs_helpers.checks.dashboard_live import live
 from obs_helpers.checks.dashboard_numbers import error_rate, response_time
 from obs_helpers.checks.dashboard_tables import requests_per_minute, tokens_per_hour
-from obs_helpers.checks.dashboard_views import draw_response_time, live
+from obs_helpers.checks.dashboard_views import draw_response_time
 from obs_helpers.checks.exercise import Exercise, Step
 
 STEPS = (
@@ -108,9 +109,9 @@ STEPS = (
         project_cost,
         (
             "Plot the cost of each complete hour. Which straight line would you draw by hand, "
-            "if one hour is far off? And what does an hour without any call cost?",
+            "if some hours are far off? And what does an hour without any call cost?",
             "Add up the hours first, those without calls as 0, and leave the running one out. "
-            "Then find a line that one odd hour cannot move: the median of the slopes between "
+            "Then find a line that odd hours cannot move: the median of the slopes between "
             "all pairs of hours (Theil and Sen), or a fit without the outliers. Add what was "
             "spent, and the line for each hour to come, for a part of the running one, never "
             "less than 0.",

@@ -160,5 +160,132 @@ QUESTIONS: Mapping[int, tuple[Question, ...]] = {
             },
         ),
     ),
+    5: (
+        Question(
+            "A run was stopped at its step limit. Why is the run itself the failure point?",
+            {
+                "No step below it failed: the error began in the run": (
+                    "All its model calls and tool calls went well. The run stopped itself after "
+                    "six model calls."
+                ),
+                "A failed run is always its own failure point": (
+                    "When the provider refuses a call, the error begins in that call. It only "
+                    "passes through the run."
+                ),
+                "The run took longer than each of its steps": (
+                    "A failure point is where an error began. How long a step took does not matter."
+                ),
+            },
+        ),
+        Question(
+            "Which of these does an error rate not show?",
+            {
+                "A run whose tool failed and that answered all the same": (
+                    "It counts as a success. Our day had 193 of them."
+                ),
+                "A run that hit its step limit": (
+                    "It ends with an error: all 11 of our day are in the error rate."
+                ),
+                "A run whose model did not answer in time": (
+                    "It ends with an error: all 9 of our day are in the error rate."
+                ),
+            },
+        ),
+    ),
+    6: (
+        Question(
+            "Why does a rule on a share need a minimum of samples?",
+            {
+                "With few runs, one failure is a large share": (
+                    "Of ten runs, one failure is 10 %. A healthy day had 21 false alerts for it."
+                ),
+                "With few runs, nobody can count the failures": (
+                    "They can be counted. But the share of ten runs is 0 %, 10 % or 20 %, and "
+                    "never 1 %."
+                ),
+                "With few runs, a rule takes too long": (
+                    "A rule on few runs is as fast as any. What it says is worth less."
+                ),
+            },
+        ),
+        Question(
+            "The store does not answer for two minutes. What does a rule do?",
+            {
+                "It keeps its state and says why": (
+                    "It neither raises an alert nor ends one, and `reason` has the error."
+                ),
+                "It ends its alert, as it sees no failures": (
+                    "To see nothing is not to see that all is well. The outage may go on."
+                ),
+                "It fires, to be on the safe side": (
+                    "Then each hiccup of the store would wake somebody up for nothing."
+                ),
+            },
+        ),
+    ),
+    7: (
+        Question(
+            "Why measure one change at a time?",
+            {
+                "Else nobody knows which change did what": (
+                    "Cache and trimming together saved time and tokens. Alone, each of them saved "
+                    "one of the two."
+                ),
+                "Two changes at once cannot be undone": (
+                    "They can. But which of the two would you undo, if only one of them helps?"
+                ),
+                "Two changes never work together": (
+                    "Cache and trimming do: their row has the time of one, the tokens of the other."
+                ),
+            },
+        ),
+        Question(
+            "A change halves both time and cost. What else must you know of it?",
+            {
+                "Whether the answers are still right": (
+                    "The small model alone was the fastest and the cheapest, and changed four "
+                    "answers in ten."
+                ),
+                "How many lines of code it took": (
+                    "It may matter to you, but not to users. They see the answers."
+                ),
+                "Whether it uses fewer tokens": (
+                    "Tokens are paid for, so they are in the cost already."
+                ),
+            },
+        ),
+    ),
+    8: (
+        Question(
+            "You move from architecture 0 to architecture 3. What stays the same?",
+            {
+                "The code of the agent": (
+                    "Only the options of `start` change. The agent makes the same telemetry."
+                ),
+                "The place where traces are kept": (
+                    "They go to a Collector now, and from there to a backend such as Jaeger."
+                ),
+                "What must run beside the agent": (
+                    "Architecture 0 needs nothing else. Architecture 3 needs a Collector and "
+                    "backends."
+                ),
+            },
+        ),
+        Question(
+            "Why compute metrics before you sample?",
+            {
+                "What is sampled away is missing in them": (
+                    "Tail sampling keeps the slow requests. The mean of those kept was 4.19 s, "
+                    "and of all it was 1.63 s."
+                ),
+                "Sampling changes the spans that it keeps": (
+                    "A span that is kept stays as it was. But those kept are not like the others."
+                ),
+                "Metrics of a sample cost more": (
+                    "They cost less. But they are not the numbers of all requests."
+                ),
+            },
+        ),
+    ),
 }
 """By section. Each wrong option is a mistake that is made."""

@@ -90,7 +90,7 @@ def _a_step(step: Callable[..., Any], draw: "random.Random", planted: Exception 
         _well(span)
     else:
         _passed_on(planted, raised, "block")
-        _failed(span, planted)
+        _failed(span, planted, "the span of the block")
     expect(not still, f"`{name}` is still current after its block: what comes next hangs under it.")
 
 
@@ -118,9 +118,9 @@ def _well(span: ReadableSpan, why: str = "") -> None:
     )
 
 
-def _failed(span: ReadableSpan, error: Exception) -> None:
+def _failed(span: ReadableSpan, error: Exception, which: str) -> None:
     wanted = type(error).__name__
-    told = f"`{span.name}` failed with {error!r}, and its span says {_status(span)}"
+    told = f"`{span.name}`, {which}, failed with {error!r}, and says {_status(span)}"
     expect(span.status.status_code is StatusCode.ERROR, f"{told}: the status is no error.")
     said = attribute(span, c.ERROR_TYPE)
     expect(said is not None, f"{told}: without it, nobody can count errors by type.")
@@ -228,7 +228,7 @@ def _handled(first_answer: Callable[..., Any], draw: "random.Random", good: str)
     )
     returned("first_answer", value, good)
     for span, error in zip(tries, errors, strict=False):
-        _failed(span, error)
+        _failed(span, error, "the span of a try")
     _well(tries[-1])
     _well(root, " An error that was handled belongs to the span of the try alone.")
 
@@ -237,9 +237,9 @@ def _not_handled(first_answer: Callable[..., Any], draw: "random.Random") -> Non
     errors = _planted(draw, 3)
     _, raised, root, tries, _ = _run(first_answer, draw, errors)
     for span, error in zip(tries, errors, strict=False):
-        _failed(span, error)
+        _failed(span, error, "the span of a try")
     _passed_on(errors[-1], raised, "last source")
-    _failed(root, errors[-1])
+    _failed(root, errors[-1], "the outer span")
 
 
 def _cancelled(first_answer: Callable[..., Any], draw: "random.Random") -> None:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection, PatchCollection, PathCollection, PolyCollection
-from matplotlib.colors import to_rgb
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from obs_helpers.checks.sandbox import call
 from obs_helpers.checks.states import Wrong, expect
+from obs_helpers.checks.trace_bars import Bar, bars_of
 from obs_helpers.checks.trace_given import Row
 from obs_helpers.checks.trace_reading import Draft
 from obs_helpers.checks.trace_spans import NAMES, fresh, listed
@@ -23,18 +23,10 @@ if TYPE_CHECKING:
 _SECONDS = re.compile(r"(?<![a-z])(s|secs?|seconds?)(?![a-z])", re.IGNORECASE)
 _TIMES = re.compile(r"[-+]?\d[\d.,]*\s*(ms|s|seconds?)?(?![a-z\d])", re.IGNORECASE)
 
-Drawn = tuple[Any, Any, str | None]
-"""Outline, colour and hatch of something drawn."""
-
-
-class Bar:
-    """One bar, in the units of the axes; `top` counts from the top of the picture."""
-
-    def __init__(self, box: Any, top: float, color: Any) -> None:
-        """Take the outline, the place and the looks."""
-        self.start_s, self.end_s = float(box.x0), float(box.x1)
-        self.low, self.high = sorted((float(box.y0), float(box.y1)))
-        self.top, self.color, self.hatch = top, color, ""
+_FAINT, _THIN = 0.2, 1.0
+"""Bars of a smaller alpha, or of a smaller height in points, cannot be seen."""
+_ALIKE = 0.1
+"""Colours of which no part, red, green or blue, differs by more look the same."""
 
 
 def check_timeline(timeline: Callable[..., Any]) -> None:
@@ -50,10 +42,11 @@ def _picture(timeline: Callable[..., Any], order: list[Row], rows: list[Row]) ->
     ax = canvas.figure.subplots()
     _quietly(timeline, order, ax)
     ax.get_xlim(), ax.get_ylim()  # now the limits fit what was drawn
-    bars = _bars(ax)
+    bars = bars_of(ax)
     pairs = _to_scale(bars, rows)
     _in_rows(pairs)
     _in_sight(pairs, ax)
+    _visible(pairs)
     expect(
         _SECONDS.search(ax.get_xlabel()),
         f"The label of the x axis is {ax.get_xlabel()!r}: it does not name the unit of time.",
@@ -96,49 +89,8 @@ def _quietly(timeline: Callable[..., Any], rows: list[Row], ax: "Axes") -> None:
         more = set(plt.get_fignums()) - before
         for number in more:
             plt.close(number)
-    own = more and not _bars(ax)
+    own = more and not bars_of(ax)
     expect(not own, "You drew on a figure of your own: draw on `ax`, with `ax.barh` for example.")
-
-
-def _bars(ax: "Axes") -> list[Bar]:
-    """Return the bars, whichever way they were drawn: from top to bottom.
-
-    What is drawn at the place of a bar, such as a hatch over its colour, belongs to that bar.
-    """
-    bars: dict[Any, Bar] = {}
-    for box, color, hatch in (*_patches(ax), *_collections(ax), *_lines(ax)):
-        if box.x1 > box.x0:  # one without length stands in a legend
-            at = ax.transData.transform((0, (box.y0 + box.y1) / 2))
-            place = tuple(map(float, box.extents))
-            bars.setdefault(place, Bar(box, -float(at[1]), to_rgb(color))).hatch += hatch or ""
-    return sorted(bars.values(), key=lambda bar: bar.top)
-
-
-def _patches(ax: "Axes") -> Iterator[Drawn]:
-    """What `barh` and `add_patch` make; `axvspan` and its like are no bars."""
-    for patch in ax.patches:
-        if patch.get_transform().contains_branch(ax.transData):
-            path = patch.get_patch_transform().transform_path(patch.get_path())
-            yield path.get_extents(), patch.get_facecolor(), patch.get_hatch()
-
-
-def _collections(ax: "Axes") -> Iterator[Drawn]:
-    """What `broken_barh`, `hlines` and `add_collection` make."""
-    for each in ax.collections:
-        if isinstance(each, LineCollection | PolyCollection | PatchCollection):
-            lines = isinstance(each, LineCollection)
-            colors: Any = each.get_edgecolor() if lines else each.get_facecolor()
-            for n, path in enumerate(each.get_paths()):
-                yield path.get_extents(), colors[n % len(colors)], each.get_hatch()
-
-
-def _lines(ax: "Axes") -> Iterator[Drawn]:
-    """What `plot` makes of two points at one height."""
-    for line in ax.lines:
-        points = np.asarray(line.get_xydata(), dtype=float)
-        in_data = line.get_transform().contains_branch(ax.transData)
-        if in_data and len(points) == 2 and points[0][1] == points[1][1]:
-            yield line.get_path().get_extents(), line.get_color(), None
 
 
 def _markers(ax: "Axes") -> Iterator[tuple[float, str]]:
@@ -229,6 +181,20 @@ def _in_sight(pairs: Sequence[tuple[Row, Bar]], ax: "Axes") -> None:
         )
 
 
+def _visible(pairs: Sequence[tuple[Row, Bar]]) -> None:
+    for row, bar in pairs:
+        expect(
+            bar.alpha >= _FAINT,
+            f"The bar of `{row.name}` is nearly transparent: its alpha is {bar.alpha:g}. Let "
+            f"readers see it: {_FAINT:g} or more.",
+        )
+        expect(
+            bar.points >= _THIN,
+            f"The bar of `{row.name}` is only {bar.points:.1f} points high: it is too thin to be "
+            "seen. Give it more of its row.",
+        )
+
+
 def _words(bar: Bar, ax: "Axes") -> str:
     """Return what is written in a bar's row: labels of the axis, other text, markers."""
     low, high = bar.low, bar.high
@@ -249,6 +215,13 @@ def _kinds(pairs: Sequence[tuple[Row, Bar]]) -> None:
     twos.sort(key=lambda two: two[0][0].operation != two[1][0].operation)
     for (row, bar), (other, another) in twos:
         same = bar.color == another.color
+        if not same and row.operation != other.operation:
+            seen = zip(bar.shown(), another.shown(), strict=True)
+            expect(
+                max(abs(one - two) for one, two in seen) >= _ALIKE,
+                f"`{row.name}` has the operation {row.operation!r}, `{other.name}` has "
+                f"{other.operation!r}, and their colours look alike: nobody can tell them apart.",
+            )
         expect(
             same == (row.operation == other.operation),
             f"`{row.name}` has the operation {row.operation!r}, `{other.name}` has "
