@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "obs_helpers").rglob("*.py"))
 
-MAX_MODULE, MAX_FUNCTION, MAX_PACKAGE, MAX_CHECKS = 300, 30, 20_000, 5_600
+MAX_MODULE, MAX_FUNCTION, MAX_PACKAGE, MAX_CHECKS = 300, 30, 20_300, 5_700
 """Lines: small is a promise to the reader. A function's docstring is not counted. The checks
 of the exercises are counted apart: nobody takes them home."""
 
