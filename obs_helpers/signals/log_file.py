@@ -80,7 +80,7 @@ class LogFile(Owner, ConcurrentRotatingFileHandler):
             try:
                 self.emit(record)
             except BaseException:  # Ctrl-C, at any line
-                self._let_go()
+                self.leave()
                 raise
         return record.failed
 
@@ -103,17 +103,15 @@ class LogFile(Owner, ConcurrentRotatingFileHandler):
             self._untold = 0
         self.close()
 
-    def pause(self) -> None:
-        """Finish the line: nobody writes while the process forks."""
-        self.acquire()
-
-    def resume(self) -> None:
-        """Write again."""
-        self.release()
+    pause, resume = logging.Handler.acquire, logging.Handler.release  # around a fork
 
     def leave(self) -> None:
-        """Close the parent's files: its lock would outlive it, as long as the child has it open."""
-        self._let_go()
+        """Close all, whatever was under way: in a child, the lock of a parent would outlive it."""
+        self._close_stream()
+        if self.stream_lock is not None:
+            self.stream_lock.close()  # which unlocks it, unless a parent has it open, too
+        self.stream_lock, self.is_locked, self._depth = None, False, 0
+        self._thread_lock, self._settled = threading.RLock(), False
 
     # -- What the handler calls, with its lock held --------------------------------------
 
@@ -260,14 +258,6 @@ class LogFile(Owner, ConcurrentRotatingFileHandler):
             with contextlib.suppress(RuntimeError):  # let go already, by an interrupt
                 super()._do_unlock()
         self._depth = max(self._depth - 1, 0)
-
-    def _let_go(self) -> None:
-        """Close all, whatever was under way; the next line opens it again."""
-        self._close_stream()
-        if self.stream_lock is not None:
-            self.stream_lock.close()  # which unlocks it, unless a parent has it open, too
-        self.stream_lock, self.is_locked, self._depth = None, False, 0
-        self._thread_lock, self._settled = threading.RLock(), False
 
     def _leave_deleted_lock(self) -> None:
         """Let go of a lock file that was deleted: others would lock a new one."""
