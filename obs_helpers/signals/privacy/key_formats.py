@@ -27,8 +27,6 @@ BY_WORD = {
     "tgp": r"tgp_v1_[\w-]{40,50}",
     "jina": r"jina_\w{50,70}",
     "exa": r"exa_[A-Za-z0-9]{32,40}",
-    "fc": r"fc-[0-9a-f]{32}",
-    "bb": r"bb_live_[\w-]{27}",
     "pcsk": r"pcsk_\w{40,100}",
     "wandb": r"wandb_v1_\w{40,120}",
     "lsv": r"lsv2_(?:pt|sk)_\w{20,100}",
@@ -144,6 +142,8 @@ BY_LENGTH = (
     r"github_pat_\w{20,255}",
     r"ops_eyJ[\w+/=-]{100,1500}",  # 1Password
     r"A3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})(?:-[A-Z0-9]{5}){3}",
+    r"fc-[0-9a-f]{32}",  # Firecrawl
+    r"bb_live_[\w-]{27}",  # Browserbase
     r"api_org_[A-Za-z]{34}",  # Hugging Face
     r"GR1348941[\w-]{20}",  # GitLab
     r"EAA(?:CEdEose0cBA[A-Za-z0-9]{20,250}|[A-Z][A-Za-z0-9]{80,250})",  # Meta
@@ -188,7 +188,7 @@ BY_PART = {
         ]
     },
 }
-"""Patterns by a part of each, as it is spelt, in texts with as many letters on end."""
+"""Patterns by a part of each, as it is spelt; each has 44 letters, digits and `_+/:$.~-` on end."""
 
 WITH_DOTS = {
     "q~": r"\w{3}\dQ~[\w~.-]{31,34}",  # Azure

@@ -1,7 +1,7 @@
 """Secrets that are known by their shape: keys in the public formats of their makers."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from obs_helpers.signals.privacy.key_formats import BY_LENGTH, BY_PART, BY_WORD, WITH_DOTS
 from obs_helpers.signals.privacy.plausible import is_placeholder
@@ -32,22 +32,39 @@ def _key(patterns: Iterable[str]) -> Rule:
 _API_KEY = _key(BY_WORD.values())
 _LONG_KEY = _key(BY_LENGTH)
 _BY_PART = {part: _key([pattern]) for part, pattern in BY_PART.items()}
-_LETTER_OR_NOT = bytes(
-    ord("0") if chr(code).isalnum() or chr(code) in "_-" else ord(".") for code in range(256)
-)
-_LONG_RUN = re.compile(rb"0{20,}")
+
+
+def _signs(letters: str) -> bytes:
+    """Return a table that makes a 0 of letters, digits and `letters`, and a dot of the rest."""
+    same = (ord("0") if chr(c).isalnum() or chr(c) in letters else ord(".") for c in range(256))
+    return bytes(same)
+
+
+_IN_KEY, _IN_LONGER_KEY = _signs("_-"), _signs("_-+/:$.~")
 
 
 def long_keys(text: str) -> list[Found]:
     """Find keys that begin with nothing rare; few texts have anything as long."""
-    runs = list(_LONG_RUN.finditer(text.encode(errors="replace").translate(_LETTER_OR_NOT)))
-    if not runs:
+    coded = text.encode(errors="replace")
+    signs = coded.translate(_IN_KEY)
+    if b"0" * 20 not in signs:
         return []
-    found = [hit for part, rule in _BY_PART.items() if part in text for hit in rule(text)]
+    found: list[Found] = []
+    if b"0" * 44 in coded.translate(_IN_LONGER_KEY):
+        found += [hit for part, rule in _BY_PART.items() if part in text for hit in rule(text)]
     if not text.isascii():  # bytes are not characters there
         return found + _LONG_KEY(text)
-    keys = [_LONG_KEY.pattern.match(text, run.start()) for run in runs]
+    keys = [_LONG_KEY.pattern.match(text, start) for start in _runs(signs)]
     return found + [Found(*key.span(), "API_KEY") for key in keys if key and _is_key(key[0])]
+
+
+def _runs(signs: bytes) -> Iterator[int]:
+    """Return where twenty or more zeros on end begin."""
+    start = signs.find(b"0" * 20)
+    while start >= 0:
+        yield start
+        end = signs.find(b".", start)
+        start = signs.find(b"0" * 20, end) if end >= 0 else -1
 
 
 _TERRAFORM = Rule("API_KEY", re.compile(rf"(?<!\w)\w{{14}}\.atlasv1\.[\w-]{{60,70}}{_DONE}"))
