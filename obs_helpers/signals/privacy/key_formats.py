@@ -125,7 +125,7 @@ BY_LENGTH = (
     r"r8_\w{30,50}",  # Replicate
     r"e2b_[0-9a-f]{40}",
     r"AT[BC]B[A-Za-z0-9]{24,40}",  # Atlassian
-    r"AT[AC]TT3[\w=-]{60,250}",
+    r"AT[AC]TT3[\w-]{20}[\w=-]{40,230}",
     r"cio[A-Za-z0-9]{32}",  # crates.io
     r"AKCp[A-Za-z0-9]{60,80}",  # Artifactory
     r"cmVmd[A-Za-z0-9]{53,67}",
@@ -140,7 +140,6 @@ BY_LENGTH = (
     r"EZ[AT]K[A-Za-z0-9]{54}",  # EasyPost
     rf"access-(?:production|development|sandbox)-{_UUID}",  # Plaid
     r"github_pat_\w{20,255}",
-    r"ops_eyJ[\w+/=-]{100,1500}",  # 1Password
     r"A3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})(?:-[A-Z0-9]{5}){3}",
     r"fc-[0-9a-f]{32}",  # Firecrawl
     r"bb_live_[\w-]{27}",  # Browserbase
@@ -169,6 +168,7 @@ BY_PART = {
     "1/": r"1/\d{16}:[0-9a-f]{32}",  # Asana
     "pat": r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}",  # Airtable
     "access_token$": r"access_token\$(?:production|sandbox)\$\w{16}\$\w{32}",  # PayPal
+    "ops_eyJ": r"ops_eyJ[\w+/-]{100,1500}={0,2}",  # 1Password
     "ABSK": r"ABSK[\w+/]{100,140}={0,2}",  # AWS
     "cflt": r"cflt[A-Za-z0-9+/]{56,64}",  # Confluent
     **{

@@ -46,12 +46,12 @@ _IN_KEY, _IN_LONGER_KEY = _signs("_-"), _signs("_-+/:$.~")
 def long_keys(text: str) -> list[Found]:
     """Find keys that begin with nothing rare; few texts have anything as long."""
     coded = text.encode(errors="replace")
-    signs = coded.translate(_IN_KEY)
-    if b"0" * 20 not in signs:
-        return []
     found: list[Found] = []
     if b"0" * 44 in coded.translate(_IN_LONGER_KEY):
         found += [hit for part, rule in _BY_PART.items() if part in text for hit in rule(text)]
+    signs = coded.translate(_IN_KEY)
+    if b"0" * 20 not in signs:
+        return found
     if not text.isascii():  # bytes are not characters there
         return found + _LONG_KEY(text)
     keys = [_LONG_KEY.pattern.match(text, start) for start in _runs(signs)]
